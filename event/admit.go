@@ -1,0 +1,449 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Head is what the gateway needs of an event before it is stored.
+type Head struct {
+	Type        Type
+	Name        string
+	MessageID   string // "" when the client sent none
+	AnonymousID string // "" when the client sent none
+	UserID      string
+	SentAt      time.Time
+	WriteKey    string // of clients that put the key in the body
+}
+
+// Admit checks the bytes of one event against the limits and reads its head.
+// byPath is the type that the address names, or "" where it names none; the
+// event may leave its type out only where the address names it.
+//
+// The error wraps ErrJSON when the bytes are no JSON that Signal takes, and is
+// an Invalid when fields are wrong. The size is the caller's to check.
+func Admit(raw []byte, byPath Type) (Head, error) {
+	r := newReader(raw)
+	fields, err := r.object(headFields)
+	if err != nil {
+		return Head{}, err
+	}
+	return readHead(fields, byPath)
+}
+
+// headFields are the top-level fields whose values Admit looks at.
+var headFields = map[string]bool{
+	"type": true, "event": true, "messageId": true, "anonymousId": true, "userId": true,
+	"timestamp": true, "sentAt": true, "writeKey": true,
+	"properties": true, "traits": true, "context": true,
+}
+
+// value is a top-level value as Admit keeps it: a scalar, or the kind of a
+// nested one.
+type value struct {
+	kind jsontext.Kind
+	text string // of a string or number
+}
+
+func readHead(fields map[string]value, byPath Type) (Head, error) {
+	var h Head
+	var bad Invalid
+	h.Type = byPath
+	if v, ok := fields["type"]; ok && v.kind != 'n' {
+		switch t := Type(v.text); {
+		case v.kind != '"' || !t.Known():
+			bad.add("type must be track, page, identify, group or screen")
+		case byPath != "" && t != byPath:
+			bad.add("type is %q, but the address is for %q", t, byPath)
+		default:
+			h.Type = t
+		}
+	} else if byPath == "" {
+		bad.add("type is required: track, page, identify, group or screen")
+	}
+	h.Name = bad.text(fields, "event", MaxName)
+	if h.Type == Track && strings.TrimSpace(h.Name) == "" {
+		bad.add("event is required for a track: the event's name")
+	}
+	h.MessageID = bad.id(fields, "messageId", MaxID)
+	h.AnonymousID = bad.id(fields, "anonymousId", MaxAnon)
+	h.UserID = bad.id(fields, "userId", MaxID)
+	h.WriteKey = bad.text(fields, "writeKey", MaxID)
+	bad.time(fields, "timestamp")
+	h.SentAt = bad.time(fields, "sentAt")
+	for _, f := range []string{"properties", "traits", "context"} {
+		if v, ok := fields[f]; ok && v.kind != '{' && v.kind != 'n' {
+			bad.add("%s must be an object", f)
+		}
+	}
+	if len(bad) > 0 {
+		return Head{}, bad
+	}
+	return h, nil
+}
+
+func (f *Invalid) text(fields map[string]value, name string, limit int) string {
+	v, ok := fields[name]
+	switch {
+	case !ok || v.kind == 'n':
+		return ""
+	case v.kind != '"':
+		f.add("%s must be text", name)
+		return ""
+	case utf8.RuneCountInString(v.text) > limit:
+		f.add("%s is longer than %d characters", name, limit)
+		return ""
+	}
+	return v.text
+}
+
+// id reads text, or a number by its digits: ids are text whatever they came as.
+func (f *Invalid) id(fields map[string]value, name string, limit int) string {
+	if v, ok := fields[name]; ok && v.kind == '0' {
+		return v.text
+	}
+	return f.text(fields, name, limit)
+}
+
+func (f *Invalid) time(fields map[string]value, name string) time.Time {
+	v, ok := fields[name]
+	if !ok || v.kind == 'n' || v.kind == '"' && v.text == "" {
+		return time.Time{}
+	}
+	t, err := ParseTime(v.text)
+	if err != nil || v.kind != '"' {
+		f.add("%s must be a time by ISO 8601, such as 2026-02-25T14:30:00.000Z", name)
+		return time.Time{}
+	}
+	return t
+}
+
+// ParseTime reads a time by ISO 8601: RFC 3339, or without a zone, which is
+// UTC, or a date alone.
+func ParseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			if y := t.Year(); y < 1970 || y > 9999 {
+				break
+			}
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, errors.New("not a time by ISO 8601")
+}
+
+// Batch is the body of POST /v1/batch, taken apart.
+type Batch struct {
+	Events   [][]byte // each as received, sharing memory with the body
+	SentAt   time.Time
+	WriteKey string
+}
+
+// SplitBatch takes a batch apart without judging its events, so that a bad one
+// cannot sink the good ones: each is for Admit. The error wraps ErrJSON, or is
+// an Invalid when the body is no batch.
+func SplitBatch(body []byte) (Batch, error) {
+	var b Batch
+	var bad Invalid
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if d.PeekKind() != '{' {
+		return b, fmt.Errorf("%w: a batch is an object", ErrJSON)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return b, jsonError(err)
+	}
+	found := false
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return b, jsonError(err)
+		}
+		switch key := name.String(); {
+		case key == "batch" && d.PeekKind() == '[':
+			if found {
+				return b, fmt.Errorf("%w: batch is there twice", ErrJSON)
+			}
+			found = true
+			if b.Events, err = splitList(d, body); err != nil {
+				return b, err
+			}
+		case key == "sentAt" || key == "writeKey":
+			v, err := d.ReadToken()
+			if err != nil {
+				return b, jsonError(err)
+			}
+			field := map[string]value{key: {v.Kind(), tokenText(v)}}
+			if key == "sentAt" {
+				b.SentAt = bad.time(field, key)
+			} else {
+				b.WriteKey = bad.text(field, key, MaxID)
+			}
+		default:
+			if err := d.SkipValue(); err != nil {
+				return b, jsonError(err)
+			}
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return b, jsonError(err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return b, fmt.Errorf("%w: something follows the object", ErrJSON)
+	}
+	if !found {
+		bad.add("batch must be a list of events")
+	}
+	if len(bad) > 0 {
+		return b, bad
+	}
+	return b, nil
+}
+
+func splitList(d *jsontext.Decoder, body []byte) ([][]byte, error) {
+	if _, err := d.ReadToken(); err != nil {
+		return nil, jsonError(err)
+	}
+	var out [][]byte
+	for d.PeekKind() != ']' {
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, jsonError(err)
+		}
+		end := d.InputOffset()
+		out = append(out, body[end-int64(len(v)):end])
+	}
+	_, err := d.ReadToken()
+	return out, jsonError(err)
+}
+
+// reader walks one JSON object under the limits.
+type reader struct {
+	d *jsontext.Decoder
+}
+
+func newReader(raw []byte) *reader {
+	return &reader{jsontext.NewDecoder(bytes.NewBuffer(raw))}
+}
+
+// object walks a whole object and everything in it, keeps the top-level values
+// named in keep, and checks every limit on the way.
+func (r *reader) object(keep map[string]bool) (map[string]value, error) {
+	if r.d.PeekKind() != '{' {
+		return nil, fmt.Errorf("%w: an event is an object", ErrJSON)
+	}
+	out := make(map[string]value, len(keep))
+	key, wantKey := "", true
+	for {
+		tok, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		depth := r.d.StackDepth()
+		switch kind := tok.Kind(); {
+		case kind == '}' && depth == 0:
+			if _, err := r.d.ReadToken(); !errors.Is(err, io.EOF) {
+				return nil, fmt.Errorf("%w: something follows the object", ErrJSON)
+			}
+			return out, nil
+		case kind == '{' && depth == 1: // the event itself
+		case depth == 1 && (kind == '}' || kind == ']'):
+			wantKey = true
+		case depth == 1 && wantKey:
+			key, wantKey = tok.String(), false
+		case depth == 1 || depth == 2 && !wantKey && (kind == '{' || kind == '['):
+			if keep[key] {
+				out[key] = value{kind, tokenText(tok)}
+			}
+			wantKey = depth == 1
+			key = ""
+		}
+	}
+}
+
+// token reads the next token and checks depth, NUL and the range of numbers.
+func (r *reader) token() (jsontext.Token, error) {
+	tok, err := r.d.ReadToken()
+	if err != nil {
+		return tok, jsonError(err)
+	}
+	switch tok.Kind() {
+	case '{', '[':
+		if r.d.StackDepth() > MaxDepth {
+			return tok, fmt.Errorf("%w: nested deeper than %d", ErrJSON, MaxDepth)
+		}
+	case '"':
+		if strings.IndexByte(tok.String(), 0) >= 0 {
+			return tok, fmt.Errorf("%w: a text holds \\u0000", ErrJSON)
+		}
+	case '0':
+		if s := tok.String(); len(s) > 15 || strings.ContainsAny(s, "eE") {
+			if f, err := strconv.ParseFloat(s, 64); err != nil || math.IsInf(f, 0) {
+				return tok, fmt.Errorf("%w: a number is beyond the range of a double", ErrJSON)
+			}
+		}
+	}
+	return tok, nil
+}
+
+func tokenText(t jsontext.Token) string {
+	if k := t.Kind(); k == '"' || k == '0' {
+		return t.String()
+	}
+	return ""
+}
+
+func jsonError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it ends too early", ErrJSON)
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("%w: a key is there twice", ErrJSON)
+	}
+	var s *jsontext.SyntacticError
+	if errors.As(err, &s) { // its own text quotes the input, which may be personal
+		return fmt.Errorf("%w: fault at byte %d", ErrJSON, s.ByteOffset)
+	}
+	return fmt.Errorf("%w: fault in the text", ErrJSON)
+}
+
+// Decode reads a stored event whole. It accepts what Admit accepted; an error
+// means that the store holds something that the gateway did not write.
+func Decode(r Received) (*Event, error) {
+	root, err := DecodeTree(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("decode event %s: %w", r.MessageID, err)
+	}
+	e := &Event{
+		Type: r.Type, MessageID: r.MessageID, AnonymousID: r.AnonymousID,
+		SentAt: r.SentAt, ReceivedAt: r.ReceivedAt, Fields: root,
+	}
+	e.Name, _ = root["event"].(string)
+	if e.Type != Track || e.Name == "" {
+		e.Name = string(e.Type)
+	}
+	e.UserID = IDText(root["userId"])
+	if e.UserID == "" {
+		delete(root, "userId")
+	} else {
+		root["userId"] = e.UserID
+	}
+	delete(root, "writeKey") // the key is no part of what happened
+	root["type"], root["messageId"], root["anonymousId"] = string(e.Type), e.MessageID, e.AnonymousID
+	root["receivedAt"] = r.ReceivedAt.UTC().Format(timeLayout)
+	own, _ := root["timestamp"].(string)
+	e.Timestamp, e.Skew = Clock(own, r.SentAt, r.ReceivedAt)
+	root["timestamp"] = e.Timestamp.Format(timeLayout)
+	return e, nil
+}
+
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Clock gives the time of an event, corrected for a client's clock that is
+// wrong: the distance between the client's own timestamp and its sentAt is
+// true, the instants are not. It gives the receipt when the client said no
+// time, and never an instant after the receipt.
+func Clock(timestamp string, sentAt, receivedAt time.Time) (at time.Time, skew time.Duration) {
+	receivedAt = receivedAt.UTC()
+	at, err := ParseTime(timestamp)
+	if err != nil {
+		return receivedAt, 0
+	}
+	if !sentAt.IsZero() {
+		skew = receivedAt.Sub(sentAt)
+		at = at.Add(skew)
+	}
+	if at.After(receivedAt) {
+		at = receivedAt
+	}
+	return at, skew
+}
+
+// DecodeTree reads one JSON object under Admit's limits into nil, bool,
+// json.Number, string, []any and map[string]any, digits kept.
+func DecodeTree(raw []byte) (map[string]any, error) {
+	r := newReader(raw)
+	if r.d.PeekKind() != '{' {
+		return nil, fmt.Errorf("%w: not an object", ErrJSON)
+	}
+	v, err := r.tree()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: something follows the object", ErrJSON)
+	}
+	return v.(map[string]any), nil
+}
+
+func (r *reader) tree() (any, error) {
+	tok, err := r.token()
+	if err != nil {
+		return nil, err
+	}
+	switch tok.Kind() {
+	case '{':
+		return r.treeObject()
+	case '[':
+		return r.treeList()
+	case '"':
+		return tok.String(), nil
+	case '0':
+		return json.Number(tok.String()), nil
+	case 't', 'f':
+		return tok.Bool(), nil
+	}
+	return nil, nil
+}
+
+func (r *reader) treeObject() (any, error) {
+	out := map[string]any{}
+	for r.d.PeekKind() != '}' {
+		name, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String()
+		if out[key], err = r.tree(); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.d.ReadToken()
+	return out, jsonError(err)
+}
+
+func (r *reader) treeList() (any, error) {
+	out := []any{}
+	for r.d.PeekKind() != ']' {
+		v, err := r.tree()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	_, err := r.d.ReadToken()
+	return out, jsonError(err)
+}
+
+// IDText gives an id as text: a string as it is, a number by its digits,
+// anything else as "".
+func IDText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}

@@ -1,0 +1,54 @@
+// Package ledger is the record of how every event ended. process writes one
+// frame for each stretch of EVENTS that it worked through: for every event and
+// integration whether it is pending or filtered. delivery writes an entry when
+// an event ends. An Entry that is not in the LEDGER journal did not happen.
+//
+// From it Overview is counted, a restart knows what is settled, and `signal
+// verify` proves that each accepted event has one outcome per integration.
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/datafly/signal/event"
+	"github.com/datafly/signal/trace"
+)
+
+// An Entry says that one event reached a state for one integration.
+type Entry struct {
+	Place       event.Place   `json:"at"`
+	Gen         int           `json:"g,omitempty"` // of the replay that it belongs to, 0 the first time
+	Pipeline    string        `json:"p"`
+	Integration string        `json:"i"` // "" for an event that no integration wanted
+	Outcome     trace.Outcome `json:"o"`
+	Reason      string        `json:"w,omitempty"`  // of filtered and dead
+	At          time.Time     `json:"t"`            // when it reached the state
+	Took        time.Duration `json:"d,omitempty"`  // from receipt, of delivered
+	Replayed    bool          `json:"rp,omitempty"` // a dead one that became pending again
+}
+
+// Append encodes e behind dst; Parse is the inverse.
+func (e *Entry) Append(dst []byte) ([]byte, error) {
+	b, err := json.Marshal(e)
+	if err != nil {
+		return dst, fmt.Errorf("encode a ledger entry: %w", err)
+	}
+	return append(dst, b...), nil
+}
+
+// Parse reads what Append wrote.
+func Parse(b []byte) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(b, &e); err != nil {
+		return Entry{}, fmt.Errorf("read a ledger entry: %w", err)
+	}
+	return e, nil
+}
+
+// Meta stands on each LEDGER frame. Upto is the EVENTS frame that process is
+// through with, 0 on frames of delivery.
+type Meta struct {
+	Upto uint64 `json:"upto,omitempty"`
+}
