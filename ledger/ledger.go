@@ -16,17 +16,22 @@ import (
 	"github.com/datafly/signal/trace"
 )
 
-// An Entry says that one event reached a state for one integration.
+// An Entry says that one event reached a state for one integration. Entries of
+// one event may stand in any order: delivery can be quicker than the frame in
+// which process says that the event is pending.
 type Entry struct {
 	Place       event.Place   `json:"at"`
 	Gen         int           `json:"g,omitempty"` // of the replay that it belongs to, 0 the first time
 	Pipeline    string        `json:"p"`
-	Integration string        `json:"i"` // "" for an event that no integration wanted
+	Integration string        `json:"i,omitempty"` // "" for an event that no integration wanted
 	Outcome     trace.Outcome `json:"o"`
-	Reason      string        `json:"w,omitempty"`  // of filtered and dead
-	At          time.Time     `json:"t"`            // when it reached the state
-	Took        time.Duration `json:"d,omitempty"`  // from receipt, of delivered
-	Replayed    bool          `json:"rp,omitempty"` // a dead one that became pending again
+	Reason      string        `json:"w,omitempty"` // of filtered and dead
+	At          time.Time     `json:"t"`           // receipt for process, the instant of the end for delivery
+	Took        time.Duration `json:"d,omitempty"` // from receipt, of delivered
+
+	First    bool `json:"f,omitempty"`  // the first entry of its event, so that events can be counted
+	Ended    bool `json:"e,omitempty"`  // the pair was pending, and is not any more
+	Replayed bool `json:"rp,omitempty"` // the pair was dead, and is pending again
 }
 
 // Append encodes e behind dst; Parse is the inverse.
@@ -48,7 +53,7 @@ func Parse(b []byte) (Entry, error) {
 }
 
 // Meta stands on each LEDGER frame. Upto is the EVENTS frame that process is
-// through with, 0 on frames of delivery.
+// through with, 0 on frames of delivery and on those that are not its last.
 type Meta struct {
 	Upto uint64 `json:"upto,omitempty"`
 }
