@@ -87,12 +87,20 @@ func parse(name string, src []byte) (*File, *document, error) {
 	return f, doc, nil
 }
 
-// yamlFault words an error of the YAML library in one line.
-func (d *document) yamlFault(err error) error {
-	f := &Fault{File: d.name, Message: strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])}
+// plainMessage is what an error of the YAML library says, in one line.
+func plainMessage(err error) string {
 	var y yaml.Error
 	if errors.As(err, &y) {
-		f.Message = y.GetMessage()
+		return y.GetMessage()
+	}
+	return strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])
+}
+
+// yamlFault words an error of the YAML library in one line.
+func (d *document) yamlFault(err error) error {
+	f := &Fault{File: d.name, Message: plainMessage(err)}
+	var y yaml.Error
+	if errors.As(err, &y) {
 		if t := y.GetToken(); t != nil && t.Position != nil {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
@@ -127,9 +135,10 @@ func (d *document) walk(n ast.Node, t reflect.Type, path string) {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t != nil && reflect.PointerTo(t).Implements(reflect.TypeFor[interface {
-		UnmarshalYAML(func(any) error) error
-	}]()) {
+	if t != nil && reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.InterfaceUnmarshaler]()) {
+		if err := yaml.NodeToValue(n, reflect.New(t).Interface()); err != nil {
+			d.fault(path, "%s", plainMessage(err))
+		}
 		t = nil
 	}
 	switch n := n.(type) {

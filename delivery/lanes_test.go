@@ -38,7 +38,7 @@ func (s *script) Build(v integrations.Visit, items []integrations.Item) integrat
 		return integrations.Built{Carried: []int{0}, Visit: v}
 	}
 	v.Waiting = nil
-	return integrations.Built{Request: &integrations.Request{URL: items[0].AnonymousID, Body: []byte(items[0].MessageID)}, Sent: []int{0}, Visit: v}
+	return integrations.Built{Request: &integrations.Request{URL: items[0].AnonymousID, Body: []byte(`{}`), Summary: items[0].MessageID}, Sent: []int{0}, Visit: v}
 }
 
 func (s *script) Send(ctx context.Context, r integrations.Request) attempt.Result {
@@ -55,7 +55,7 @@ func (s *script) Send(ctx context.Context, r integrations.Request) attempt.Resul
 		all += n
 	}
 	s.most = max(s.most, all)
-	s.got = append(s.got, fmt.Sprintf("%s/%s at %s", r.URL, r.Body, time.Since(s.start).Round(time.Second)))
+	s.got = append(s.got, fmt.Sprintf("%s/%s at %s", r.URL, r.Summary, time.Since(s.start).Round(time.Second)))
 	answer := attempt.Result{}
 	if list := s.answers[r.URL]; len(list) > 0 {
 		answer, s.answers[r.URL] = list[0], list[1:]

@@ -145,8 +145,8 @@ func (e *end) letter(in store.Integration) (store.DeadLetter, error) {
 		return store.DeadLetter{}, err
 	}
 	request, err := json.Marshal(e.request)
-	if err != nil {
-		return store.DeadLetter{}, err
+	if err != nil { // a body that is no JSON: the letter counts more than its picture
+		request = nil
 	}
 	answer, err := json.Marshal(e.last.Answer)
 	if err != nil {
