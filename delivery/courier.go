@@ -243,6 +243,9 @@ func (c *Courier) Reads(ctx context.Context) (ledgerAt uint64, behind bool, err 
 	return cursor.Ledger, cursor.Seq <= last, err
 }
 
+// ID is that of its integration.
+func (c *Courier) ID() string { return c.opts.Integration.ID }
+
 // Resume ends a pause at once, because a person changed something.
 func (c *Courier) Resume() { c.lanes.resume() }
 

@@ -32,7 +32,7 @@ func (f *frames) add(seq uint64, items int, ledgerAt uint64) *frame {
 	return at
 }
 
-// settled says that n items of a frame are written down.
+// settled says that an item of a frame is written down.
 func (f *frames) settled(at *frame) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

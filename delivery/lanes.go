@@ -24,6 +24,7 @@ type held struct {
 
 // An end is how an item ended. The settler writes it down.
 type end struct {
+	lane   *lane
 	item   *held
 	result trace.Outcome
 	reason string
@@ -37,8 +38,10 @@ type end struct {
 }
 
 // A lane are the items of one visitor that wait for one integration, in order.
-// It is in one place at a time: in the ready list, with a worker, or waiting
-// for its timer; only its holder touches the fields below the line.
+// It is in one place at a time: in the ready list, with a worker, waiting for
+// its timer, or with the settler until the end of its head is written down; so
+// a crash can repeat one report of a visitor at most, and in its place. Only its
+// holder touches tries and firstTry.
 type lane struct {
 	anonymousID string
 	items       []*held
@@ -119,11 +122,22 @@ func (l *lanes) room(limit int) bool {
 	return !l.stopping
 }
 
-// released says that the end of an item is written down.
-func (l *lanes) released(n int) {
+// settled says that the ends of the heads of these lanes are written down: the
+// next item of each may go.
+func (l *lanes) settled(batch []end) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held -= n
+	l.held -= len(batch)
+	for i := range batch {
+		at := batch[i].lane
+		at.items[0] = nil
+		at.items, at.tries, at.firstTry = at.items[1:], 0, time.Time{}
+		if len(at.items) == 0 {
+			delete(l.byID, at.anonymousID)
+			continue
+		}
+		l.ready.PushBack(at)
+	}
 	l.cond.Broadcast()
 }
 
@@ -178,7 +192,7 @@ func (l *lanes) take() *lane {
 type next int
 
 const (
-	onward next = iota // the head ended: the next item, behind the other lanes
+	onward next = iota // the head ended: the next item, once that is written down
 	again              // the head at once, before the other lanes
 	later              // the head after a pause
 )
@@ -189,14 +203,8 @@ func (l *lanes) serve(ctx context.Context, at *lane) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch then {
-	case onward:
-		at.items[0] = nil
-		at.items, at.tries, at.firstTry = at.items[1:], 0, time.Time{}
-		if len(at.items) == 0 {
-			delete(l.byID, at.anonymousID)
-			return
-		}
-		l.ready.PushBack(at)
+	case onward: // the settler has it now
+		return
 	case again:
 		l.ready.PushFront(at)
 	case later:
@@ -254,7 +262,7 @@ func (l *lanes) leave() {
 // finish ends the head without a try.
 func (l *lanes) finish(at *lane, h *held, e end) (next, time.Duration) {
 	l.note(at, h, nil, nil, e.result, e.reason, "", time.Time{})
-	e.item = h
+	e.lane, e.item = at, h
 	l.opts.settle(e)
 	return onward, 0
 }
@@ -273,7 +281,7 @@ func (l *lanes) try(ctx context.Context, at *lane, h *held, built *integrations.
 	l.answered(&r)
 	done := func(o trace.Outcome, why string) (next, time.Duration) {
 		l.note(at, h, built, &r, o, why, r.Remedy, time.Time{})
-		l.opts.settle(end{item: h, result: o, reason: why, took: time.Since(h.ReceivedAt), last: r, request: built.Request, tries: at.tries, firstTry: at.firstTry})
+		l.opts.settle(end{lane: at, item: h, result: o, reason: why, took: time.Since(h.ReceivedAt), last: r, request: built.Request, tries: at.tries, firstTry: at.firstTry})
 		return onward, 0
 	}
 	switch r.Verdict {

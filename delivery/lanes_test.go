@@ -95,12 +95,13 @@ func newBench(s *script, change func(*laneOptions)) *bench {
 		},
 		settle: func(e end) {
 			b.mu.Lock()
-			defer b.mu.Unlock()
 			line := e.item.MessageID + " " + string(e.result)
 			if e.reason != "" {
 				line += ": " + e.reason
 			}
 			b.ends = append(b.ends, line)
+			b.mu.Unlock()
+			b.settled([]end{e})
 		},
 	}
 	if change != nil {

@@ -50,17 +50,17 @@ func (s *settler) run(ctx context.Context) {
 				more = false
 			}
 		}
-		if s.write(ctx, batch) {
-			for i := range batch {
-				s.c.frames.settled(batch[i].item.frame)
-			}
+		if !s.write(ctx, batch) {
+			continue // they come again after the restart
 		}
-		s.c.lanes.released(len(batch))
+		for i := range batch {
+			s.c.frames.settled(batch[i].item.frame)
+		}
+		s.c.lanes.settled(batch)
 	}
 }
 
-// write tries until the batch is durable; it gives up when ctx ends, and then
-// the items come again after the restart.
+// write tries until the batch is durable; it gives up when ctx ends.
 func (s *settler) write(ctx context.Context, batch []end) bool {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := s.once(ctx, batch)

@@ -13,13 +13,13 @@ import (
 
 // A Proof is what Verify found. It holds only when Faults is empty.
 type Proof struct {
-	Events      int            `json:"events"`      // in EVENTS, all that are kept
-	Unprocessed int            `json:"unprocessed"` // accepted, not yet worked through
-	Pairs       int            `json:"pairs"`       // events x integrations
-	Outcomes    map[string]int `json:"outcomes"`    // of the pairs: delivered, carried, filtered, dead, pending
-	Replayed    int            `json:"replayed"`    // dead ones that were sent again
-	Faults      []string       `json:"faults"`      // what contradicts the promise, at most 100
-	FaultCount  int            `json:"faultCount"`
+	Events      int            `json:"events"`           // in EVENTS, all that are kept
+	Unprocessed int            `json:"unprocessed"`      // accepted, not yet worked through
+	Pairs       int            `json:"pairs"`            // events x integrations
+	Outcomes    map[string]int `json:"outcomes"`         // of the pairs: delivered, carried, filtered, dead, pending
+	Replayed    int            `json:"replayed"`         // dead ones that were sent again
+	Faults      []string       `json:"faults,omitempty"` // what contradicts the promise, at most 100
+	FaultCount  int            `json:"fault_count"`
 }
 
 // Holds reports whether every accepted event has exactly one outcome per
@@ -50,24 +50,24 @@ type pair struct {
 // Verify reads the whole LEDGER and holds it against EVENTS and REPORTS. It may
 // run beside a working server: it looks at what was accepted before it began.
 // It needs about 150 bytes of memory an event and integration.
-func Verify(ctx context.Context, j Journals) (*Proof, error) {
+func Verify(ctx context.Context, j Journals) (Proof, error) {
 	v := &verifier{Proof: Proof{Outcomes: map[string]int{}}, pairs: map[pair]*state{}, seen: map[event.Place]bool{}}
 	firstEvent, lastEvent, err := j.Events.Bounds(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the bounds of EVENTS: %w", err)
+		return Proof{}, fmt.Errorf("read the bounds of EVENTS: %w", err)
 	}
 	v.firstEvent = firstEvent
 	if err := j.Ledger.Each(ctx, 1, v.ledgerFrame); err != nil {
-		return nil, fmt.Errorf("read LEDGER: %w", err)
+		return Proof{}, fmt.Errorf("read LEDGER: %w", err)
 	}
 	if err := v.events(ctx, j.Events, lastEvent); err != nil {
-		return nil, fmt.Errorf("read EVENTS: %w", err)
+		return Proof{}, fmt.Errorf("read EVENTS: %w", err)
 	}
 	if err := v.reports(ctx, j); err != nil {
-		return nil, err
+		return Proof{}, err
 	}
 	v.count()
-	return &v.Proof, nil
+	return v.Proof, nil
 }
 
 type verifier struct {

@@ -135,7 +135,7 @@ func (s *site) handed(t testing.TB) []string {
 	return out
 }
 
-func (s *site) proof(t testing.TB) *ledger.Proof {
+func (s *site) proof(t testing.TB) ledger.Proof {
 	t.Helper()
 	p, err := ledger.Verify(t.Context(), ledger.Journals{Events: s.events, Ledger: s.ledger, Reports: map[string]*journal.Log{"shop/x": s.reports}})
 	if err != nil {

@@ -105,6 +105,19 @@ type Step struct {
 	AHead  map[string]string `json:"answerHeader,omitempty"`
 	Next   time.Time         `json:"next,omitzero"` // of the next try
 	Notes  []string          `json:"notes,omitempty"`
+
+	// Of says which event it is. Failures are kept though their arrival was
+	// sampled out, and without Of their row in the list has an id and no name.
+	Of Subject `json:"of,omitzero"`
+}
+
+// A Subject is what a row of the debugger's list needs to know of an event.
+type Subject struct {
+	Pipeline    string    `json:"pipeline,omitempty"`
+	Event       string    `json:"event,omitempty"` // the name, or the type
+	AnonymousID string    `json:"anonymousId,omitempty"`
+	UserID      string    `json:"userId,omitempty"`
+	ReceivedAt  time.Time `json:"receivedAt,omitzero"`
 }
 
 // A Tap hands records to the debugger. The zero Tap discards them. It is safe

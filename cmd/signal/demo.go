@@ -177,7 +177,7 @@ Ctrl-C stops it. The data stays in %s.
 
 // login makes the account of the demo, with a password of this run.
 func (d *demoRun) login(ctx context.Context, s *store.Store) error {
-	hash, err := auth.HashPassword(ctx, d.password)
+	hash, err := auth.NewPasswords(auth.PasswordOptions{}).Hash(ctx, d.password)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (d *demoRun) login(ctx context.Context, s *store.Store) error {
 	if ok {
 		return s.SetPassword(ctx, u.ID, hash)
 	}
-	_, err = s.AddUser(ctx, store.User{Email: demoLogin, Name: "Mira Okafor", Role: string(auth.OrgAdmin), PasswordHash: hash})
+	_, err = s.AddUser(ctx, store.User{Email: demoLogin, Name: "Mira Okafor", Role: string(auth.Admin), PasswordHash: hash})
 	return err
 }
 

@@ -45,7 +45,7 @@ func (s *server) replay(ctx context.Context, ids []string) (int, error) {
 	return len(letters), s.worker.Replay(ctx, letters)
 }
 
-func (s *server) verify(ctx context.Context) (*ledger.Proof, error) {
+func (s *server) verify(ctx context.Context) (ledger.Proof, error) {
 	return ledger.Verify(ctx, ledger.Journals{Events: s.events, Ledger: s.ledger, Reports: s.reports})
 }
 

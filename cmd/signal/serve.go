@@ -102,6 +102,10 @@ type server struct {
 	counter  *ledger.Counter
 
 	console http.Handler
+
+	totalsMu sync.Mutex // guards what /metrics shows
+	totalsAt time.Time
+	totalsOf store.Totals
 }
 
 // serve runs a server until ctx ends: 0 once what was under way is finished.
@@ -206,7 +210,7 @@ func (s *server) wire(ctx context.Context) error {
 		}
 	}
 	s.counter = ledger.NewCounter(s.ledger, s.store, s.log)
-	s.console, err = s.makeConsole(ctx)
+	s.console, err = console.New(s.consoleOptions())
 	return err
 }
 
@@ -346,9 +350,4 @@ func (s *server) close() {
 			s.log.Error("the journal did not close", "error", err)
 		}
 	}
-}
-
-// makeConsole wires the console and the Management API.
-func (s *server) makeConsole(ctx context.Context) (http.Handler, error) {
-	return console.New(ctx, s.consoleOptions())
 }

@@ -73,14 +73,14 @@ func (c *tailCmd) show(s streams, kind, data string) {
 	if err := json.Unmarshal([]byte(data), &row); err != nil || row.MessageID == "" {
 		return // a heartbeat, or what is for pages alone
 	}
-	for _, r := range row.Routes {
+	for _, r := range row.Ends {
 		text := r.Text
 		if r.Reason != "" {
 			text = r.Reason
 		}
 		status := "not sent"
 		if r.Status > 0 {
-			status = fmt.Sprintf("%d in %s", r.Status, r.Took.Round(time.Millisecond))
+			status = fmt.Sprintf("%d in %s", r.Status, time.Duration(r.TookMS)*time.Millisecond)
 		}
 		fmt.Fprintf(s.out, "%s  %-9s  %-22s %-16s %s · %s  (%s, %s)\n", row.ReceivedAt.Local().Format("15:04:05.000"), r.Outcome, row.Event, r.Integration, text, status, short(row.AnonymousID), row.MessageID)
 	}

@@ -26,45 +26,45 @@ func (c *verifyCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	say(s.out, p)
+	say(s.out, &p)
 	if !p.Holds() {
 		return errNotProven
 	}
 	return nil
 }
 
-func (c *verifyCmd) proof(ctx context.Context) (*ledger.Proof, error) {
+func (c *verifyCmd) proof(ctx context.Context) (ledger.Proof, error) {
 	if c.Data != "" {
 		return verifyData(ctx, c.Data)
 	}
 	server, err := c.open()
 	if err != nil {
-		return nil, err
+		return ledger.Proof{}, err
 	}
 	var p ledger.Proof
-	return &p, server.get(ctx, "verify", nil, &p)
+	return p, server.get(ctx, "verify", nil, &p)
 }
 
 // verifyData reads a folder that no server holds.
-func verifyData(ctx context.Context, dir string) (*ledger.Proof, error) {
+func verifyData(ctx context.Context, dir string) (ledger.Proof, error) {
 	at := filepath.Join(dir, "journal")
 	if _, err := os.Stat(at); err != nil {
-		return nil, usage{fmt.Errorf("--data: %s holds no journal of Signal: name the folder of `data:` in signal.yaml", dir)}
+		return ledger.Proof{}, usage{fmt.Errorf("--data: %s holds no journal of Signal: name the folder of `data:` in signal.yaml", dir)}
 	}
 	j, err := journal.Open(ctx, journal.Options{Dir: at})
 	if err != nil {
-		return nil, err
+		return ledger.Proof{}, err
 	}
 	defer j.Close()
 	names, err := j.Names(ctx)
 	if err != nil {
-		return nil, err
+		return ledger.Proof{}, err
 	}
 	logs := ledger.Journals{Reports: map[string]*journal.Log{}}
 	for _, name := range names {
 		l, err := j.Log(ctx, name, journal.LogOptions{})
 		if err != nil {
-			return nil, err
+			return ledger.Proof{}, err
 		}
 		id, reports := strings.CutPrefix(name, logReports(""))
 		switch {
@@ -77,7 +77,7 @@ func verifyData(ctx context.Context, dir string) (*ledger.Proof, error) {
 		}
 	}
 	if logs.Events == nil || logs.Ledger == nil {
-		return nil, usage{fmt.Errorf("--data: %s holds no events yet", dir)}
+		return ledger.Proof{}, usage{fmt.Errorf("--data: %s holds no events yet", dir)}
 	}
 	return ledger.Verify(ctx, logs)
 }

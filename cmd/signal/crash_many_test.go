@@ -1,0 +1,6 @@
+//go:build soak
+
+package main
+
+// kills of TestKill.
+const kills = 10

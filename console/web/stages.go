@@ -1,0 +1,557 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/datafly/signal/consent"
+	"github.com/datafly/signal/console/desk"
+	"github.com/datafly/signal/trace"
+)
+
+// openedView is an opened event as the page shows it, for one integration.
+type openedView struct {
+	Event, Outcome         string
+	MessageID, AnonymousID string
+	Way                    string
+	Visitor, Back, Self    string
+	Curl                   string // JSON of the request
+	DeadID                 string
+	MayReplay              bool
+	Whose                  string // why not, and who may
+	Prev, PrevID           string
+	Next, NextID           string
+	Only                   string // address with only this outcome
+	Tabs                   []choice
+	Box                    *boxView
+	Stages                 []stage
+}
+
+type boxView struct {
+	Kind, Glyph        string
+	What, Safe, Remedy string
+	Acts               []choice
+	NextTry            time.Time
+}
+
+type stage struct {
+	Key, Title, Glyph string
+	Bold, What        string
+	At                time.Time
+	When              string
+	Open              bool
+	Inside            inside
+}
+
+// telling is an event with the one integration that is looked at, and what is
+// needed to word it.
+type telling struct {
+	e        desk.EventDetail
+	route    desk.RouteDetail
+	sent     *desk.Attempt
+	status   desk.IntegrationStatus
+	mapping  map[string][]string // consent codes of the pipeline
+	pipeline string
+	query    string
+}
+
+// vendor is the integration's vendor as people call it.
+func (t *telling) vendor() string {
+	if t.status.Vendor == "" && t.route.Integration == "" {
+		return "An integration"
+	}
+	return vendorName(t.status.Vendor, t.status.Name)
+}
+
+func vendorName(vendor, name string) string {
+	switch vendor {
+	case "liveperson":
+		return "LivePerson"
+	case "":
+		return name
+	}
+	return upper(vendor)
+}
+
+func vendorSign(vendor string) string {
+	switch vendor {
+	case "liveperson":
+		return "LP"
+	case "webhook":
+		return "WH"
+	}
+	return strings.ToUpper(vendor[:min(2, len(vendor))])
+}
+
+// stages gives the five stages; one that was not reached stays in place.
+func (t *telling) stages() []stage {
+	out := []stage{t.received(), t.governed(), t.request(), t.answer(), t.attempts()}
+	for i := range out {
+		out[i].Open = slices.Contains(t.open(), out[i].Key)
+	}
+	return out
+}
+
+// open names the stages that tell most about how the event ended.
+func (t *telling) open() []string {
+	switch {
+	case t.route.Outcome == trace.Filtered && strings.HasPrefix(t.route.Reason, "consent:"):
+		return []string{"governed"}
+	case t.route.Outcome == trace.Filtered:
+		return []string{"received"}
+	case t.route.Outcome == trace.Delivered:
+		return []string{"request", "answer"}
+	case t.sent != nil && t.sent.Answer != nil:
+		return []string{"answer"}
+	case t.sent != nil:
+		return []string{"attempts"}
+	}
+	return []string{"request"}
+}
+
+func (t *telling) received() stage {
+	s := stage{Key: "received", Title: "Received", Glyph: "delivered", At: t.e.ReceivedAt, Inside: receivedIn(t.e.Received, t.receivedFacts())}
+	r := t.e.Received
+	if r == nil {
+		s.Glyph, s.What = "filtered", "How it came was not kept"
+		return s
+	}
+	from := "a server"
+	if r.Browser {
+		from = "the browser"
+	}
+	method := "POST"
+	if strings.HasPrefix(r.Path, "/v1/pixel") {
+		method = "GET"
+	}
+	s.What = fmt.Sprintf("%s %s from %s · %s", method, r.Path, from, size(r.Bytes))
+	return s
+}
+
+func (t *telling) receivedFacts() [][2]string {
+	r := t.e.Received
+	if r == nil {
+		return nil
+	}
+	var out [][2]string
+	for _, p := range [][2]string{{"Origin", r.Origin}, {"User agent", r.UserAgent}, {"Client IP", r.IP}} {
+		if p[1] != "" {
+			out = append(out, p)
+		}
+	}
+	clock := "none, the clock is right"
+	if r.CorrectionMS != 0 {
+		clock = fmt.Sprintf("%+d ms", r.CorrectionMS)
+	}
+	return append(out, [2]string{"Clock correction", clock})
+}
+
+func (t *telling) governed() stage {
+	s := stage{Key: "governed", Title: "Governed", Glyph: "delivered"}
+	g := t.e.Governed
+	if g == nil {
+		s.Glyph, s.What = "filtered", "Not kept"
+		s.Inside = governedIn(nil, "", nil)
+		return s
+	}
+	rows, decision := t.consent(g)
+	s.What = decision
+	if t.stoppedHere() {
+		s.Glyph, s.What = "filtered", desk.Say(t.route.Reason)
+	} else {
+		if n := len(g.Hashed); n > 0 {
+			s.What += " · " + some(n, "field") + " hashed"
+		}
+		if n := len(g.Redacted); n > 0 {
+			s.What += " · " + some(n, "field") + " removed"
+		}
+		s.What += " · " + visitWord(g)
+	}
+	s.Inside = governedIn(rows, t.vendor(), t.governedFacts(g))
+	return s
+}
+
+// stoppedHere reports whether governance ended the event.
+func (t *telling) stoppedHere() bool {
+	return t.route.Outcome == trace.Filtered && (strings.HasPrefix(t.route.Reason, "consent:") || strings.HasPrefix(t.route.Reason, "bot"))
+}
+
+func visitWord(g *desk.Governed) string {
+	if g.NewVisit {
+		return "a new visit"
+	}
+	return "visit " + age(time.Duration(g.VisitAgeMS)*time.Millisecond) + " old"
+}
+
+// consent gives the table of codes, and the decision in words.
+func (t *telling) consent(g *desk.Governed) (rows []consentRow, decision string) {
+	var state consent.State
+	_ = json.Unmarshal(g.Consent, &state) // a damaged record has no table
+	codes := make([]string, 0, len(state.Categories))
+	for code := range state.Categories {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	covered := map[string]bool{}
+	for _, code := range codes {
+		reads := t.mapping[code]
+		r := consentRow{Code: code, Given: yes(state.Categories[code]), Reads: strings.Join(reads, ", "), Needs: "no"}
+		if len(reads) == 0 {
+			r.Reads = "not mapped"
+		}
+		for _, b := range reads {
+			covered[b] = true
+			if slices.Contains(t.route.Needs, b) {
+				r.Needs, r.Tells = "yes", !state.Categories[code]
+			}
+		}
+		rows = append(rows, r)
+	}
+	var words []string
+	for _, b := range consent.Buckets {
+		granted, known := state.Canonical[b]
+		needs := slices.Contains(t.route.Needs, string(b))
+		if known && !covered[string(b)] {
+			rows = append(rows, consentRow{string(b), yes(granted), string(b), yes(needs), needs && !granted})
+		}
+		switch {
+		case !needs || b == consent.Essential:
+		case granted:
+			words = append(words, upper(string(b))+" is granted")
+		case known:
+			words = append(words, upper(string(b))+" is not granted")
+		default:
+			words = append(words, upper(string(b))+" is not known")
+		}
+	}
+	if len(words) == 0 {
+		return rows, "No consent is needed"
+	}
+	return rows, strings.Join(words, ", ")
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (t *telling) governedFacts(g *desk.Governed) [][2]string {
+	gpc, last, personal := "not set", "not needed, the event brought its own", "nothing was changed"
+	if g.GPC {
+		gpc = "set: marketing and personalization count as denied"
+	}
+	if !g.OnEvent {
+		last = "used, the event brought none"
+	}
+	var changed []string
+	if len(g.Hashed) > 0 {
+		changed = append(changed, strings.Join(g.Hashed, ", ")+" "+wasWere(len(g.Hashed))+" hashed")
+	}
+	if len(g.Redacted) > 0 {
+		changed = append(changed, strings.Join(g.Redacted, ", ")+" "+wasWere(len(g.Redacted))+" removed")
+	}
+	if len(changed) > 0 {
+		personal = strings.Join(changed, "; ")
+	}
+	out := [][2]string{
+		{"Global Privacy Control", gpc}, {"Visitor’s last known state", last}, {"Personal data", personal}, {"Visit", upper(visitWord(g))},
+	}
+	if g.Bot != "" {
+		out = append(out, [2]string{"Bot", g.Bot})
+	}
+	if len(g.Identified) > 0 {
+		out = append(out, [2]string{"Ids merged", strings.Join(g.Identified, ", ")})
+	}
+	return out
+}
+
+func wasWere(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
+
+func (t *telling) request() stage {
+	s := stage{Key: "request", Title: "Request", Glyph: "filtered", What: "Not built"}
+	if t.sent != nil {
+		s.Glyph = "delivered"
+		s.What = upper(t.sent.Request.Summary)
+		if s.What == "" {
+			s.What = "1 report"
+		}
+		if n := len(t.sent.With); n > 0 {
+			s.What += " · in 1 report with " + some(n, "other event")
+		} else {
+			s.What += " · in 1 report"
+		}
+		s.When = since(t.e.ReceivedAt, t.sent.SentAt)
+	} else if len(t.route.Payload) > 0 {
+		s.Glyph, s.What = "pending", "Mapped, not sent yet"
+		if t.route.Outcome == trace.Carried {
+			s.Glyph, s.What = "carried", "Its address waits for the visitor's next report"
+		}
+		if t.route.Outcome == trace.Filtered {
+			s.Glyph, s.What = "filtered", "Not sent"
+		}
+	}
+	var others []choice
+	if t.sent != nil {
+		for _, id := range t.sent.With {
+			others = append(others, choice{Label: id, Href: rowHref(id, t.query)})
+		}
+	}
+	s.Inside = requestIn(&t.route, t.sent, others)
+	return s
+}
+
+func requestCaption(r *desk.RouteDetail, sent *desk.Attempt) string {
+	out := "Body · " + size(len(sent.Request.Body))
+	if r.Revision > 0 {
+		out += fmt.Sprintf(" · revision %d", r.Revision)
+	}
+	if sent.Request.Dialect != "" {
+		out += " · dialect " + sent.Request.Dialect
+	}
+	return out
+}
+
+func (t *telling) answer() stage {
+	s := stage{Key: "answer", Title: "Answer", Glyph: "filtered", What: "Nothing was sent", Inside: answerIn(t.sent)}
+	if t.sent == nil {
+		return s
+	}
+	s.When = since(t.e.ReceivedAt, t.sent.SentAt.Add(time.Duration(t.sent.TookMS)*time.Millisecond))
+	if t.sent.Answer == nil {
+		s.Glyph, s.What = "pending", "No answer after "+took(t.sent.TookMS)
+		if t.sent.Outcome == trace.Dead {
+			s.Glyph = "dead"
+		}
+		return s
+	}
+	s.Bold, s.What = status(t.sent.Answer.Status), "in "+took(t.sent.TookMS)
+	switch t.sent.Outcome {
+	case trace.Delivered, trace.Carried:
+		s.Glyph = "delivered"
+	default:
+		s.Glyph = "dead"
+	}
+	return s
+}
+
+func (t *telling) attempts() stage {
+	s := stage{Key: "attempts", Title: "Attempts", Glyph: "filtered", What: "Nothing was tried", Inside: attemptsIn(t.route.Attempts)}
+	n := 0
+	for _, a := range t.route.Attempts {
+		if a.Request != nil {
+			n++
+		}
+	}
+	last := t.route.Last()
+	if last == nil || n == 0 {
+		if t.route.Outcome == trace.Pending {
+			s.Glyph, s.What = "pending", "None yet"
+		}
+		return s
+	}
+	s.Glyph = string(t.route.Outcome)
+	s.What = plural(n, "try", "tries")
+	if !last.NextTry.IsZero() && t.route.Outcome == trace.Pending {
+		s.What += ", another follows"
+	}
+	s.When = since(t.e.ReceivedAt, last.At)
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+func tryWord(a desk.Attempt) string {
+	if a.Try == 0 {
+		return "–"
+	}
+	if a.Gen > 0 {
+		return fmt.Sprintf("%d, replay %d", a.Try, a.Gen)
+	}
+	return fmt.Sprint(a.Try)
+}
+
+func answerWord(a desk.Attempt) string {
+	switch {
+	case a.Answer != nil && a.Answer.Code != 0:
+		return fmt.Sprintf("%d · code %d", a.Answer.Status, a.Answer.Code)
+	case a.Answer != nil:
+		return status(a.Answer.Status)
+	case a.Request != nil:
+		return "none"
+	}
+	return "not sent"
+}
+
+func meant(a desk.Attempt) string {
+	if a.Reason != "" {
+		return desk.Say(a.Reason)
+	}
+	return upper(string(a.Outcome))
+}
+
+// box explains what did not go well, or calmly why nothing was sent.
+func (t *telling) box() *boxView {
+	switch t.route.Outcome {
+	case trace.Filtered:
+		return t.filtered()
+	case trace.Dead:
+		b := &boxView{Kind: "dead", Glyph: "dead", What: sentence(desk.Say(t.route.Reason)), Remedy: t.route.Remedy}
+		b.Safe = "It was given up and is kept with the dead letters until somebody replays or drops it."
+		b.Acts = []choice{{Label: "All with this reason", Href: deadHref("", t.route.Integration, t.route.Reason)}}
+		return b
+	case trace.Pending:
+		return t.pending()
+	}
+	return nil
+}
+
+func (t *telling) pending() *boxView {
+	last := t.route.Last()
+	paused := t.status.State == desk.Paused
+	if last == nil && !paused {
+		return nil
+	}
+	b := &boxView{Kind: "pending", Glyph: "pending", Safe: "It waits in order with the later events of this visitor, and none is lost."}
+	if last != nil {
+		b.What, b.Remedy, b.NextTry = sentence(desk.Say(last.Reason)), last.Remedy, last.NextTry
+	}
+	if paused {
+		b.Glyph = "paused"
+		b.What = sentence(strings.TrimSuffix(firstNonEmpty(t.status.Reason, b.What), ".") + ", so " + t.status.Name + " is paused")
+		b.Safe = fmt.Sprintf("%s %s in order, and none is lost.", some(t.status.Waiting, "event"), waits(t.status.Waiting))
+		b.Remedy = firstNonEmpty(t.status.Remedy, b.Remedy)
+		b.NextTry = t.status.NextProbe
+		b.Acts = []choice{{Label: "See " + t.status.Name, Href: "/integrations/" + t.status.ID}}
+	}
+	if b.What == "" {
+		b.What = "It waits to be sent."
+	}
+	return b
+}
+
+func (t *telling) filtered() *boxView {
+	b := &boxView{Kind: "filtered", Glyph: "filtered"}
+	reason, vendor := t.route.Reason, t.vendor()
+	switch {
+	case strings.HasPrefix(reason, "consent:") && strings.Contains(reason, "not known"):
+		b.What = fmt.Sprintf("The visitor was not asked for %s yet, and %s needs it.", andList(t.route.Needs), vendor)
+		b.Safe = "Nothing was sent. This is consent at work, not a fault. Later events go out once the visitor has granted it."
+	case strings.HasPrefix(reason, "consent:"):
+		b.What = fmt.Sprintf("The visitor did not grant %s, and %s needs it.", andList(t.route.Needs), vendor)
+		b.Safe = "Nothing was sent. This is consent at work, not a fault. To send such events, change the consent categories of the integration or ask for consent on the site."
+	case strings.HasPrefix(reason, "not mapped"):
+		b.What = t.e.Event + " has no mapping."
+		b.Safe = "Nothing was sent. To send such events, add a rule for this name to the mapping of the integration."
+	case strings.HasPrefix(reason, "bot"):
+		b.What = "A bot sent it."
+		b.Safe = sentence(desk.Say(reason)) + " Nothing was sent."
+	default:
+		b.What = sentence(desk.Say(reason))
+		b.Safe = "Nothing was sent."
+	}
+	if t.route.Integration != "" {
+		b.Acts = []choice{{Label: "See " + t.status.Name, Href: "/integrations/" + t.route.Integration}}
+	}
+	return b
+}
+
+func sentence(s string) string {
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
+}
+
+func andList(words []string) string {
+	switch len(words) {
+	case 0:
+		return "consent"
+	case 1:
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func firstNonEmpty(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func waits[N ~int | ~int64](n N) string {
+	if n == 1 {
+		return "waits"
+	}
+	return "wait"
+}
+
+// curlOf gives the request for a script to make a command of.
+func curlOf(a *desk.Attempt) string {
+	if a == nil {
+		return ""
+	}
+	return string(pretty(map[string]any{
+		"method": a.Request.Method, "url": a.Request.URL, "header": a.Request.Header, "body": string(a.Request.Body),
+	}))
+}
+
+func sorted(h map[string]string) [][2]string {
+	var out [][2]string
+	for k, v := range h {
+		out = append(out, [2]string{k, v})
+	}
+	slices.SortFunc(out, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return out
+}
+
+type explainRow struct{ Target, Source, Value string }
+
+func explained(src []byte) []explainRow {
+	var list []struct {
+		Target, Source string
+		Value          json.RawMessage
+	}
+	if json.Unmarshal(src, &list) != nil {
+		return nil
+	}
+	var out []explainRow
+	for _, e := range list {
+		if e.Source == "" {
+			e.Source = "–"
+		}
+		out = append(out, explainRow{e.Target, e.Source, string(e.Value)})
+	}
+	return out
+}
+
+// rowHref is the address of an opened event that keeps the list's filters.
+func rowHref(id, query string) string { return "/debugger/" + url.PathEscape(id) + query }
+
+func deadHref(pipeline, integration, reason string) string {
+	q := url.Values{}
+	for k, v := range map[string]string{"pipeline": pipeline, "integration": integration, "reason": reason} {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
+	return "/dead-letters?" + q.Encode()
+}

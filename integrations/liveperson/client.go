@@ -1,0 +1,136 @@
+package liveperson
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/datafly/signal/attempt"
+	"github.com/datafly/signal/integrations"
+)
+
+// Send makes one try. It returns within the vendor's timeout, or when ctx ends,
+// which counts as a try that may be repeated.
+func (c *Connection) Send(ctx context.Context, r integrations.Request) attempt.Result {
+	start := time.Now()
+	result := c.try(ctx, r)
+	result.Took = time.Since(start)
+	return result
+}
+
+func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Result {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
+	if err != nil {
+		return attempt.Result{Verdict: attempt.Hold, Why: "The settings do not make an address.", Remedy: checkDomain}
+	}
+	for name, value := range r.Header {
+		req.Header.Set(name, value)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return noAnswer(err, c.timeout)
+	}
+	defer resp.Body.Close()
+
+	// What came before a cut is enough to judge by; without any, the status is.
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	cut := readErr != nil || len(body) > maxAnswer
+	body = body[:min(len(body), maxAnswer)]
+	read := readAnswer(body)
+	result := judge(answer{
+		status:     resp.StatusCode,
+		code:       read.code,
+		message:    read.message,
+		foreign:    read.foreign,
+		bare:       !carriesIDs(r.URL),
+		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	})
+	if result.Verdict == attempt.Delivered {
+		result.IDs = read.ids
+		result.Anomaly = anomaly(read, len(body), cut)
+	}
+	result.Answer = attempt.Answer{Header: keepHeaders(resp.Header), Body: strings.ToValidUTF8(string(body), "\uFFFD")}
+	return result
+}
+
+// carriesIDs reports whether the address names a visit.
+func carriesIDs(address string) bool {
+	return strings.Contains(address, "&vid=") || strings.Contains(address, "&sid=")
+}
+
+// noAnswer says what it means that there was none. It words the cause by its
+// kind: the error itself has the URL in it, and with it the account.
+func noAnswer(err error, timeout time.Duration) attempt.Result {
+	if cause := wrongSetting(err); cause != "" {
+		return attempt.Result{Verdict: attempt.Hold, Why: cause, Remedy: checkDomain}
+	}
+	return attempt.Result{
+		Verdict: attempt.Retry,
+		Why:     "LivePerson does not take reports now. " + cause(err, timeout),
+		Remedy:  byItself,
+	}
+}
+
+// wrongSetting words what no later try can mend without a person, or "".
+func wrongSetting(err error) string {
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "LivePerson does not answer at this domain. Its name is not known."
+	case errors.Is(err, integrations.ErrNotPublic):
+		return "LivePerson does not answer at this domain. Its address is not public, so Signal does not go there."
+	case errors.Is(err, integrations.ErrPlainHTTP):
+		return "LivePerson is spoken to in HTTPS only, and the settings say plain HTTP."
+	}
+	return ""
+}
+
+func cause(err error, timeout time.Duration) string {
+	var (
+		name        *net.DNSError
+		timed       net.Error
+		certificate *tls.CertificateVerificationError
+		handshake   tls.RecordHeaderError
+		alert       tls.AlertError
+		whole       *url.Error
+	)
+	switch {
+	case errors.As(err, &name):
+		return "Its name could not be looked up."
+	case errors.Is(err, context.Canceled):
+		return "Signal stopped while the report was on its way."
+	case errors.As(err, &certificate):
+		return "Its certificate is not valid."
+	case errors.As(err, &handshake), errors.As(err, &alert), tlsInText(err):
+		return "No secure connection came about."
+	case errors.As(err, &timed) && timed.Timeout():
+		return fmt.Sprintf("It gave no answer within %g s.", timeout.Seconds())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "It refused the connection."
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "It broke the connection off."
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "There is no way to it on the network."
+	case errors.As(err, &whole) && strings.Contains(whole.Err.Error(), "malformed"):
+		return "Its answer was not HTTP."
+	}
+	return "There was no answer."
+}
+
+// tlsInText finds the faults of a handshake that have no type of their own,
+// such as a server that speaks plain HTTP.
+func tlsInText(err error) bool {
+	var whole *url.Error
+	return errors.As(err, &whole) && (strings.Contains(whole.Err.Error(), "tls: ") || strings.Contains(whole.Err.Error(), "HTTP response to HTTPS client"))
+}

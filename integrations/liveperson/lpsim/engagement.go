@@ -1,0 +1,92 @@
+package lpsim
+
+import (
+	"strconv"
+	"strings"
+)
+
+// An Engagement is an offer that /engagement may answer with.
+type Engagement struct {
+	CampaignID, EngagementID, Revision, ConnectorID int64
+
+	// EntryPoint limits the offer to calls with an entry point that contains
+	// it. Empty offers it to every call.
+	EntryPoint string
+}
+
+// contextID is the contextId of every offer: a session has one of each.
+const contextID = "1"
+
+// offer adds engagementDetails to a success answer, and registers the context
+// in the session so that its impressions are taken.
+func (s *Sim) offer(b []byte, c *call, x *session) []byte {
+	if id := s.o.Conversations[c.who.name()]; id != "" {
+		e := Engagement{}
+		if len(s.o.Engagements) > 0 {
+			e = s.o.Engagements[0]
+		}
+		b = append(details(b, e), `,"conversationId":`...)
+		return append(quote(b, id), `,"status":"conversation"}]`...)
+	}
+	for _, e := range s.o.Engagements {
+		if !offered(c, e) {
+			continue
+		}
+		x.contexts = append(x.contexts, e)
+		b = append(details(b, e), `,"contextId":"`+contextID+`","connectorId":`...)
+		b = strconv.AppendInt(b, e.ConnectorID, 10)
+		return append(b, `,"status":"expose"}]`...)
+	}
+	return b
+}
+
+func details(b []byte, e Engagement) []byte {
+	b = append(b, `,"engagementDetails":[{"campaignId":`...)
+	b = strconv.AppendInt(b, e.CampaignID, 10)
+	b = append(b, `,"engagementId":`...)
+	b = strconv.AppendInt(b, e.EngagementID, 10)
+	b = append(b, `,"engagementRevision":`...)
+	return strconv.AppendInt(b, e.Revision, 10)
+}
+
+func offered(c *call, e Engagement) bool {
+	if e.EntryPoint == "" {
+		return true
+	}
+	for _, p := range c.doc.get("entryPoints").items {
+		if strings.Contains(p.text, e.EntryPoint) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasContexts says whether each impression of a call belongs to an engagement
+// that was offered in session x, which is nil for a new one.
+func hasContexts(c *call, x *session) bool {
+	for _, a := range c.attrs {
+		if isImpression(a.kind) && (x == nil || !x.hasContext(a.node)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *session) hasContext(n node) bool {
+	for _, ec := range n.get("eContext").items {
+		if ec.get("id").text != contextID {
+			return false
+		}
+	}
+	for _, e := range x.contexts {
+		if isInt(n.get("campaign"), e.CampaignID) && isInt(n.get("engId"), e.EngagementID) && isInt(n.get("revision"), e.Revision) {
+			return true
+		}
+	}
+	return false
+}
+
+func isInt(n node, want int64) bool {
+	f, ok := n.integer()
+	return ok && f == float64(want)
+}
