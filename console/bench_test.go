@@ -77,7 +77,7 @@ func newBench(t *testing.T) *bench {
 			return s.DropDead(ctx, ids)
 		},
 		Verify: func(context.Context) (Proof, error) {
-			return Proof{OK: true, Accepted: 3, Pairs: 6, Settled: 5, Pending: 1}, nil
+			return Proof{Events: 3, Pairs: 6, Outcomes: map[string]int{"delivered": 5, "pending": 1}}, nil
 		},
 		Domain: func(_ context.Context, account string) (string, error) { return "va.v.liveperson.net", nil },
 	}
@@ -406,4 +406,23 @@ func (b *bench) seedCounts(now time.Time) {
 func wave(x float64) float64 {
 	x = 2*x - 1
 	return 1 - 2*x*x*x*x
+}
+
+func deadFilter(limit int) store.DeadFilter { return store.DeadFilter{Limit: limit} }
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func evilLetters(evil string) []store.DeadLetter {
+	return []store.DeadLetter{{
+		Pipeline: "shop", Integration: "shop/liveperson", MessageID: evil, Event: evil, AnonymousID: evil, UserID: evil, Reason: evil, Remedy: evil,
+		Status: 400, Attempts: 1, FirstAt: time.Now(), LastAt: time.Now(), Place: event.Place{Seq: 9},
+		Request: mustJSON(map[string]any{"method": evil, "url": "javascript:alert(1)?" + evil, "header": map[string]string{evil: evil}, "body": map[string]string{evil: evil}}),
+		Answer:  mustJSON(map[string]any{"body": evil}),
+	}}
 }

@@ -1,13 +1,10 @@
 package console
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/datafly/signal/auth"
@@ -23,58 +20,56 @@ func TestShots(t *testing.T) {
 	b := newBench(t)
 	b.seed()
 	b.account(auth.Editor)
-	ctx := newTab(t)
+	p := newTab(t, b)
 	shot := func(name, path string, width, height int64, dark bool) {
 		t.Helper()
-		scheme := "light"
 		if dark {
-			scheme = "dark"
 			name += "-dark"
 		}
-		scale := 1.0
 		if width < 500 {
 			name += "-mobile"
-			scale = 2
 		}
-		var png []byte
-		err := chromedp.Run(ctx,
-			emulation.SetDeviceMetricsOverride(width, height, scale, width < 500),
-			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-			chromedp.Navigate(b.URL+path), chromedp.WaitReady("main"), settle(), chromedp.CaptureScreenshot(&png))
+		p.window(width, height, dark)
+		p.open(path)
+		png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
+		}
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-			t.Fatal(err)
+	}
+	for _, dark := range []bool{false, true} {
+		shot("sign-in", "/sign-in", 1440, 900, dark)
+		shot("sign-in", "/sign-in", 390, 844, dark)
+	}
+	p.signIn(auth.Editor)
+	for i, page := range pages {
+		shot(page.name, page.path, 1440, 900, false)
+		shot(page.name, page.path, 390, 844, false)
+		shot(page.name, page.path, 1440, 900, true)
+		if i < 4 {
+			shot(page.name, page.path, 390, 844, true)
+			shot(page.name+"-768", page.path, 768, 1024, false)
 		}
 	}
-	shot("sign-in", "/sign-in", 1440, 900, false)
-	shot("sign-in", "/sign-in", 1440, 900, true)
-	shot("sign-in", "/sign-in", 390, 844, false)
-	signIn(t, ctx, b, auth.Editor)
-	pages := []struct{ name, path string }{
-		{"overview", "/"}, {"debugger", "/debugger/" + first}, {"debugger-list", "/debugger?pipeline=shop"}, {"filtered", "/debugger/filtered-0001?outcome=filtered"},
-		{"dead-event", "/debugger/dead-0001"}, {"dead", "/dead-letters?reason=LivePerson+refused+lead.currency."}, {"integrations", "/integrations"},
-		{"integration", "/integrations/shop-eu/liveperson-eu"}, {"pipelines", "/pipelines"}, {"pipeline", "/pipelines/shop"}, {"consent", "/consent"}, {"settings", "/settings?verify=1"},
-		{"empty", "/debugger?event=Nothing&outcome=dead"}, {"confirm", "/dead-letters/confirm?do=drop&reason=LivePerson+refused+lead.currency."}, {"missing", "/nowhere"},
-	}
-	for _, p := range pages {
-		shot(p.name, p.path, 1440, 900, false)
-		shot(p.name, p.path, 1440, 900, true)
-		shot(p.name, p.path, 390, 844, false)
-	}
-	for _, p := range pages[:3] {
-		shot(p.name, p.path, 390, 844, true)
-		shot(p.name+"-768", p.path, 768, 1024, false)
-		shot(p.name+"-1024", p.path, 1024, 768, false)
-	}
 }
 
-// settle waits until the modules have run and the fonts are there.
-func settle() chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) error {
-		return chromedp.Evaluate(`new Promise((done) => requestAnimationFrame(() => setTimeout(done, 150)))`, nil, awaits).Do(ctx)
-	})
+// pages are all pages of somebody who is signed in, in telling states.
+var pages = []struct{ name, path string }{
+	{"overview", "/"},
+	{"debugger", "/debugger/" + first},
+	{"debugger-list", "/debugger?pipeline=shop"},
+	{"filtered", "/debugger/filtered-0001?outcome=filtered"},
+	{"dead-event", "/debugger/dead-0001"},
+	{"dead", "/dead-letters?reason=LivePerson+refused+lead.currency."},
+	{"confirm", "/dead-letters/confirm?do=drop&reason=LivePerson+refused+lead.currency."},
+	{"integrations", "/integrations"},
+	{"integration", "/integrations/shop-eu/liveperson-eu"},
+	{"pipelines", "/pipelines"},
+	{"pipeline", "/pipelines/shop"},
+	{"consent", "/consent"},
+	{"settings", "/settings?verify=1"},
+	{"empty", "/debugger?event=Nothing&outcome=dead"},
+	{"missing", "/nowhere"},
 }
-
-const patience = 90 * time.Second

@@ -303,7 +303,7 @@ func (l *lanes) try(ctx context.Context, at *lane, h *held, built *integrations.
 // retry waits for the next try, or gives up when it would come too late.
 func (l *lanes) retry(at *lane, h *held, built *integrations.Built, r *attempt.Result, done func(trace.Outcome, string) (next, time.Duration)) (next, time.Duration) {
 	if r.IDs.Visitor != "" { // a loading account names the visitor to come back with
-		l.remember(at.anonymousID, func(v *integrations.Visit) { v.IDs.Visitor = r.IDs.Visitor })
+		l.remember(at.anonymousID, func(v *integrations.Visit) { v.IDs.Visitor, v.Bare = r.IDs.Visitor, false })
 	}
 	wait := pause(at.tries, r.RetryAfter, l.opts.jitter())
 	if time.Now().Add(wait).After(h.since.Add(Horizon)) {

@@ -82,14 +82,14 @@ func (s *settler) once(ctx context.Context, batch []end) error {
 	entries := make([][]byte, 0, len(batch))
 	for i := range batch {
 		e := &batch[i]
-		switch {
-		case e.result == trace.Dead:
+		switch e.result {
+		case trace.Dead:
 			letter, err := e.letter(s.c.opts.Integration)
 			if err != nil {
 				return err
 			}
 			letters = append(letters, letter)
-		case e.result == trace.Carried:
+		case trace.Carried:
 			// As it is by now: a later report may have taken the address along.
 			visit, err := s.c.visits.visit(ctx, e.item.AnonymousID)
 			if err != nil {

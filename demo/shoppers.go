@@ -53,7 +53,7 @@ func (o ShoppersOptions) withDefaults() ShoppersOptions {
 	o.GatewayURL = strings.TrimRight(o.GatewayURL, "/")
 	o.Visitors = min(max(o.Visitors, 0), MaxVisitors)
 	if o.Seed == 0 {
-		o.Seed = rand.Uint64() //nolint:gosec // Chance for a demo, not for secrets.
+		o.Seed = rand.Uint64()
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -86,7 +86,7 @@ func Shoppers(ctx context.Context, o ShoppersOptions) (Counts, error) {
 	c := &crowd{opts: o}
 	var all sync.WaitGroup
 	for n := range o.Visitors {
-		all.Go(func() { c.shop(ctx, rand.New(rand.NewPCG(o.Seed, uint64(n)))) }) //nolint:gosec // Chance for a demo, not for secrets.
+		all.Go(func() { c.shop(ctx, rand.New(rand.NewPCG(o.Seed, uint64(n)))) })
 	}
 	all.Wait()
 	return c.counts(), nil

@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -34,7 +33,8 @@ type Head struct {
 // an Invalid when fields are wrong. The size is the caller's to check.
 func Admit(raw []byte, byPath Type) (Head, error) {
 	r := newReader(raw)
-	fields, err := r.object(headFields)
+	defer r.release()
+	fields, err := r.object()
 	if err != nil {
 		return Head{}, err
 	}
@@ -228,46 +228,77 @@ func splitList(d *jsontext.Decoder, body []byte) ([][]byte, error) {
 
 // reader walks one JSON object under the limits.
 type reader struct {
-	d *jsontext.Decoder
+	d    *jsontext.Decoder
+	buf  *bytes.Buffer
+	nuls bool // a text may hold \u0000
 }
 
+// readers are kept for the next event: a decoder's tables are most of its cost.
+var readers = sync.Pool{New: func() any {
+	buf := &bytes.Buffer{}
+	return &reader{buf: buf, d: jsontext.NewDecoder(buf)}
+}}
+
 func newReader(raw []byte) *reader {
-	return &reader{jsontext.NewDecoder(bytes.NewBuffer(raw))}
+	r := readers.Get().(*reader)
+	*r.buf = *bytes.NewBuffer(raw)
+	r.d.Reset(r.buf)
+	r.nuls = bytes.Contains(raw, []byte(`u0000`))
+	return r
+}
+
+// release gives the reader back. Nothing that it gave may share memory with the
+// event: texts are copies.
+func (r *reader) release() {
+	*r.buf = bytes.Buffer{}
+	r.d.Reset(r.buf)
+	readers.Put(r)
 }
 
 // object walks a whole object and everything in it, keeps the top-level values
-// named in keep, and checks every limit on the way.
-func (r *reader) object(keep map[string]bool) (map[string]value, error) {
+// that Admit looks at, and checks every limit on the way.
+func (r *reader) object() (map[string]value, error) {
 	if r.d.PeekKind() != '{' {
 		return nil, fmt.Errorf("%w: an event is an object", ErrJSON)
 	}
-	out := make(map[string]value, len(keep))
-	key, wantKey := "", true
-	for {
+	if _, err := r.token(); err != nil {
+		return nil, err
+	}
+	out := make(map[string]value, len(headFields))
+	for r.d.PeekKind() != '}' {
+		name, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		key := ""
+		if name.Kind() == '"' {
+			key = name.String()
+		}
 		tok, err := r.token()
 		if err != nil {
 			return nil, err
 		}
-		depth := r.d.StackDepth()
-		switch kind := tok.Kind(); {
-		case kind == '}' && depth == 0:
-			if _, err := r.d.ReadToken(); !errors.Is(err, io.EOF) {
-				return nil, fmt.Errorf("%w: something follows the object", ErrJSON)
+		if headFields[key] {
+			out[key] = value{tok.Kind(), tokenText(tok)}
+		}
+		for r.d.StackDepth() > 1 { // what is inside is checked, not kept
+			if _, err := r.token(); err != nil {
+				return nil, err
 			}
-			return out, nil
-		case kind == '{' && depth == 1: // the event itself
-		case depth == 1 && (kind == '}' || kind == ']'):
-			wantKey = true
-		case depth == 1 && wantKey:
-			key, wantKey = tok.String(), false
-		case depth == 1 || depth == 2 && !wantKey && (kind == '{' || kind == '['):
-			if keep[key] {
-				out[key] = value{kind, tokenText(tok)}
-			}
-			wantKey = depth == 1
-			key = ""
 		}
 	}
+	return out, r.end()
+}
+
+// end reads the end of the object, behind which nothing may follow.
+func (r *reader) end() error {
+	if _, err := r.d.ReadToken(); err != nil {
+		return jsonError(err)
+	}
+	if _, err := r.d.ReadToken(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: something follows the object", ErrJSON)
+	}
+	return nil
 }
 
 // token reads the next token and checks depth, NUL and the range of numbers.
@@ -282,14 +313,12 @@ func (r *reader) token() (jsontext.Token, error) {
 			return tok, fmt.Errorf("%w: nested deeper than %d", ErrJSON, MaxDepth)
 		}
 	case '"':
-		if strings.IndexByte(tok.String(), 0) >= 0 {
+		if r.nuls && strings.IndexByte(tok.String(), 0) >= 0 {
 			return tok, fmt.Errorf("%w: a text holds \\u0000", ErrJSON)
 		}
 	case '0':
-		if s := tok.String(); len(s) > 15 || strings.ContainsAny(s, "eE") {
-			if f, err := strconv.ParseFloat(s, 64); err != nil || math.IsInf(f, 0) {
-				return tok, fmt.Errorf("%w: a number is beyond the range of a double", ErrJSON)
-			}
+		if _, err := tok.Float(); err != nil {
+			return tok, fmt.Errorf("%w: a number is beyond the range of a double", ErrJSON)
 		}
 	}
 	return tok, nil
@@ -374,6 +403,7 @@ func Clock(timestamp string, sentAt, receivedAt time.Time) (at time.Time, skew t
 // json.Number, string, []any and map[string]any, digits kept.
 func DecodeTree(raw []byte) (map[string]any, error) {
 	r := newReader(raw)
+	defer r.release()
 	if r.d.PeekKind() != '{' {
 		return nil, fmt.Errorf("%w: not an object", ErrJSON)
 	}

@@ -109,6 +109,6 @@ type limitedLog struct {
 func (l *limitedLog) error(now time.Time, msg string, args ...any) {
 	last := l.last.Load()
 	if now.UnixNano()-last >= int64(time.Second) && l.last.CompareAndSwap(last, now.UnixNano()) {
-		l.log.Error(msg, args...)
+		l.log.Error(msg, args...) //nolint:sloglint // each caller's message is a constant
 	}
 }

@@ -77,7 +77,7 @@ func (g *Gateway) setCookie(w http.ResponseWriter, r *http.Request, id string) {
 	if id == "" {
 		return
 	}
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // Secure follows the scheme of the call: the demo speaks plain HTTP
 		Name: cookieName, Value: id, Path: "/", Domain: g.opts.CookieDomain,
 		MaxAge: 34_560_000, // 400 days, the most that browsers keep
 		Secure: g.overTLS(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,

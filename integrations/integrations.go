@@ -7,6 +7,7 @@
 package integrations
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,13 +69,16 @@ type Session struct {
 	Sid string `json:"s"`
 }
 
-// Append encodes i behind dst; ParseItem is the inverse.
+// Append encodes i behind dst; ParseItem is the inverse. The payload keeps its
+// bytes.
 func (i *Item) Append(dst []byte) ([]byte, error) {
-	b, err := json.Marshal(i)
-	if err != nil {
+	b := bytes.NewBuffer(dst)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(i); err != nil {
 		return dst, fmt.Errorf("encode report item of event %s: %w", i.MessageID, err)
 	}
-	return append(dst, b...), nil
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // ParseItem reads what Append wrote.

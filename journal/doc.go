@@ -35,7 +35,7 @@
 //   - No frame is ever changed or removed by itself, and items have no keys: what
 //     must be found by name belongs into the store.
 //   - The server syncs a file of frames, not the folder in which it made the
-//     file. ext4, xfs, btrfs and APFS keep the name of a synced file; a file
+//     file. ext4, xfs and btrfs keep the name of a file that was synced; a file
 //     system that does not may lose the newest file with the power.
 //   - Times of frames are the server's clock, which may be set back.
 //

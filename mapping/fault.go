@@ -34,7 +34,7 @@ func (f *Fault) Error() string {
 
 // Faults takes an error of Parse or Compile apart, in the order of the mapping.
 func Faults(err error) []*Fault {
-	if f, ok := errors.AsType[*Fault](err); ok && err == error(f) {
+	if f, ok := errors.AsType[*Fault](err); ok && err == error(f) { //nolint:errorlint // a wrapped one is not alone
 		return []*Fault{f}
 	}
 	var out []*Fault

@@ -35,7 +35,7 @@ const (
 // stands in the way.
 func (s *shape) place(steps []step, target string, n int) error {
 	at := s
-	for i, st := range steps {
+	for _, st := range steps {
 		want := objectShape
 		if st.index != -1 {
 			want = listShape
@@ -52,7 +52,7 @@ func (s *shape) place(steps []step, target string, n int) error {
 			at.fields = append(at.fields, n)
 			return nil
 		}
-		at = at.member(st, i)
+		at = at.member(st)
 	}
 	switch at.kind {
 	case unknown:
@@ -65,7 +65,7 @@ func (s *shape) place(steps []step, target string, n int) error {
 	return nil
 }
 
-func (s *shape) member(st step, depth int) *shape {
+func (s *shape) member(st step) *shape {
 	for _, m := range s.members {
 		if m.step == st {
 			return m

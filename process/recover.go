@@ -41,9 +41,11 @@ func (w *Worker) recover(ctx context.Context) (visitorsAt uint64, err error) {
 	w.reached.Store(visitors.Seq)
 	w.recovered = map[string]map[event.Place]bool{}
 	for id, log := range w.opts.Reports {
-		if w.recovered[id], err = handedBehind(ctx, log, upto); err != nil {
+		items, reach, err := handedBehind(ctx, log, upto)
+		if err != nil {
 			return 0, fmt.Errorf("look at what %s was handed: %w", id, err)
 		}
+		w.recovered[id], w.recoveredTo = items, max(w.recoveredTo, reach)
 	}
 	return visitors.Seq, nil
 }
@@ -68,24 +70,25 @@ func lastHanded(ctx context.Context, log *journal.Log, upto, at uint64) (uint64,
 }
 
 // handedBehind gives the events behind upto that are in an integration's
-// REPORTS though the LEDGER does not say so yet. They are in its last frames.
-func handedBehind(ctx context.Context, log *journal.Log, upto uint64) (map[event.Place]bool, error) {
+// REPORTS though the LEDGER does not say so yet, and how far in EVENTS they
+// reach. They are in its last frames.
+func handedBehind(ctx context.Context, log *journal.Log, upto uint64) (out map[event.Place]bool, reach uint64, err error) {
 	first, last, err := log.Bounds(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	out := map[event.Place]bool{}
+	out = map[event.Place]bool{}
 	for seq := last; seq >= first && seq > 0; seq-- {
 		f, err := log.Frame(ctx, seq)
 		if errors.Is(err, journal.ErrNoFrame) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		var m Meta
 		if err := json.Unmarshal(f.Meta, &m); err != nil {
-			return nil, fmt.Errorf("read the meta of frame %d: %w", seq, err)
+			return nil, 0, fmt.Errorf("read the meta of frame %d: %w", seq, err)
 		}
 		if m.Upto == 0 { // a replay
 			continue
@@ -93,13 +96,14 @@ func handedBehind(ctx context.Context, log *journal.Log, upto uint64) (map[event
 		if m.Upto <= upto {
 			break
 		}
+		reach = max(reach, m.Upto)
 		for _, raw := range f.Items {
 			item, err := integrations.ParseItem(raw)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			out[item.Place] = true
 		}
 	}
-	return out, nil
+	return out, reach, nil
 }

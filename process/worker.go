@@ -57,8 +57,10 @@ type Worker struct {
 	ledgerAt uint64        // LEDGER sequence of the last frame of ours
 
 	// recovered are the events behind handed that a run before a crash wrote to
-	// REPORTS already, by integration. Nil once they are dealt with.
-	recovered map[string]map[event.Place]bool
+	// REPORTS already, by integration. They reach to recoveredTo; nil once that
+	// is dealt with.
+	recovered   map[string]map[event.Place]bool
+	recoveredTo uint64
 }
 
 // New makes a Worker; it does no I/O.
@@ -208,7 +210,9 @@ func (w *Worker) handle(ctx context.Context, frames []journal.Frame) error {
 			return err
 		}
 		w.handed.Store(upto)
-		w.recovered = nil
+		if upto >= w.recoveredTo {
+			w.recovered = nil
+		}
 		out.note(w.opts.Tap)
 	}
 	w.reached.Store(upto)

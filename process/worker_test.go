@@ -194,6 +194,29 @@ func TestACrashBetweenTheTwoJournals(t *testing.T) {
 	}
 }
 
+// What was handed on before the crash may be more than one batch after it.
+func TestACrashBehindALargeBatch(t *testing.T) {
+	s := openSite(t, t.TempDir())
+	s.accept(t, slices.Repeat([]string{`{"type":"track","event":"Unheard Of"}`}, batchEvents)...)
+	s.accept(t, order("ann", 1))
+	meta, _ := json.Marshal(Meta{Upto: 2})
+	item := integrations.Item{Place: event.Place{Seq: 2}, AnonymousID: "ann", Payload: json.RawMessage(`{"id":"ann","total":1}`)}
+	b, err := item.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.reports.Append(t.Context(), meta, [][]byte{b}); err != nil {
+		t.Fatal(err)
+	}
+	s.work(t, testPipeline(t, nil), nil)
+	if got, want := s.handed(t), []string{`{"id":"ann","total":1}`}; !slices.Equal(got, want) {
+		t.Errorf("handed on %q, want %q", got, want)
+	}
+	if p := s.proof(t); !p.Holds() || p.Outcomes["pending"] != 1 {
+		t.Errorf("proof: %+v", p)
+	}
+}
+
 // The visitors of the store may be older than what is handed on: they are built
 // anew from EVENTS, so that a withdrawn consent is never forgotten.
 func TestVisitorsAreRebuilt(t *testing.T) {

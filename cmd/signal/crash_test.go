@@ -174,6 +174,12 @@ func TestKill(t *testing.T) {
 		total += answered[v].Load()
 	}
 	var seen counts
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(log.Name())
+			t.Logf("answered %d, counted %+v; the log of the children:\n%s", total, seen, log)
+		}
+	})
 	waitFor(t, time.Minute, "everything is delivered", func() bool {
 		seen = r.overview()
 		return seen.Accepted >= total && seen.Pending == 0

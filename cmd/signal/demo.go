@@ -151,7 +151,9 @@ func (d *demoRun) started(ctx context.Context, s *server) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		demo.Shoppers(ctx, demo.ShoppersOptions{GatewayURL: gateway, PipelineKey: demoKey, ShopURL: shop, Visitors: d.cmd.Visitors, Log: s.log})
+		if _, err := demo.Shoppers(ctx, demo.ShoppersOptions{GatewayURL: gateway, PipelineKey: demoKey, ShopURL: shop, Visitors: d.cmd.Visitors, Log: s.log}); err != nil && ctx.Err() == nil {
+			s.log.Error("the shoppers went home", "error", err)
+		}
 	})
 	d.say(gateway, console, shop)
 	return serveHTTP(ctx, d.shopAt, handler)

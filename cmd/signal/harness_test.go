@@ -93,7 +93,7 @@ func startRig(t testing.TB, o rigOptions) *rig {
 	r.cancel = cancel
 	up := make(chan *server, 1)
 	go func() {
-		r.done <- serve(ctx, cfg, serveOptions{log: slog.New(slog.NewTextHandler(io.Discard, nil)), started: func(ctx context.Context, s *server) error {
+		r.done <- serve(ctx, cfg, serveOptions{log: slog.New(slog.DiscardHandler), started: func(ctx context.Context, s *server) error {
 			up <- s
 			<-ctx.Done()
 			return nil

@@ -194,6 +194,7 @@ func (s *server) wire(ctx context.Context) error {
 		Pipelines: s.cfg.Pipelines, Committer: s.committer, TrustedProxies: s.cfg.TrustedProxies,
 		CookieDomain: s.cfg.CookieDomain, DedupeWindow: s.cfg.DedupeWindow,
 		Collector: collector.Handler(), Log: s.log, Count: s.refused.count,
+		Ready: func(context.Context) error { return s.journal.Ready() },
 	})
 	if err := s.rememberRepeats(ctx); err != nil {
 		return err
@@ -317,12 +318,11 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 			_ = srv.Close() // what is left does not end by itself
 		}
 	})
-	err := srv.Serve(l)
-	if ctx.Err() != nil {
-		stopping.Wait()
-		return nil
+	if err := srv.Serve(l); ctx.Err() == nil {
+		return err
 	}
-	return err
+	stopping.Wait()
+	return nil
 }
 
 // close lets go of everything, in the order opposite to open. It is called

@@ -45,17 +45,10 @@ func (c *tailCmd) Run(ctx context.Context, s streams) error {
 	fmt.Fprintln(s.err, "Waiting for events. Ctrl-C ends it.")
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 1<<20)
-	kind := ""
 	for lines.Scan() {
-		line := lines.Text()
-		if name, ok := strings.CutPrefix(line, "event:"); ok {
-			kind = strings.TrimSpace(name)
+		if data, ok := strings.CutPrefix(lines.Text(), "data:"); ok {
+			c.show(s, strings.TrimSpace(data))
 		}
-		data, ok := strings.CutPrefix(line, "data:")
-		if !ok {
-			continue
-		}
-		c.show(s, kind, strings.TrimSpace(data))
 	}
 	if ctx.Err() != nil {
 		return nil
@@ -64,7 +57,7 @@ func (c *tailCmd) Run(ctx context.Context, s streams) error {
 }
 
 // show prints one message of the stream.
-func (c *tailCmd) show(s streams, kind, data string) {
+func (c *tailCmd) show(s streams, data string) {
 	if c.JSON {
 		fmt.Fprintln(s.out, data)
 		return

@@ -49,6 +49,8 @@ func line(s trace.Summary) string {
 // Line words one end of an event.
 func Line(o trace.Outcome, status int, text, reason string) string {
 	switch {
+	case o == trace.Filtered && strings.HasPrefix(reason, notMapped):
+		return "Not mapped"
 	case o == trace.Filtered || o == trace.Dead:
 		return Say(reason)
 	case o == trace.Pending && status != 0:
@@ -68,7 +70,7 @@ func Line(o trace.Outcome, status int, text, reason string) string {
 // Tail words the status of one end with its duration or tries.
 func Tail(o trace.Outcome, status int, tookMS int64, tries int) string {
 	switch {
-	case status == 0 && tries == 0:
+	case status == 0 && (tries == 0 || o == trace.Carried || o == trace.Filtered):
 		return "not sent"
 	case o == trace.Delivered || o == trace.Carried:
 		return fmt.Sprintf("%d · %d ms", status, tookMS)
@@ -85,11 +87,16 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// notMapped begins the reason of an event that no rule names.
+const notMapped = "not mapped: "
+
 // Say makes a reason from the records one that people read: "consent:
 // marketing is not granted" is "Marketing is not granted".
 func Say(reason string) string {
-	reason = strings.TrimPrefix(reason, "consent: ")
-	return upper(reason)
+	if name, ok := strings.CutPrefix(reason, notMapped+"no rule for "); ok {
+		return "Not mapped: " + strings.Trim(name, `"`)
+	}
+	return upper(strings.TrimPrefix(reason, "consent: "))
 }
 
 func upper(s string) string {

@@ -29,12 +29,17 @@ type chartRow struct {
 }
 
 // overviewCharts draws the two charts of Overview.
-func overviewCharts(s desk.Series, r desk.Range) []chart {
+func overviewCharts(s desk.Series, r desk.Range, now time.Time) []chart {
 	step := float64(max(1, s.StepSeconds))
+	// A step that has just begun says nothing yet.
+	if n := len(s.Points); n > 1 && now.Sub(s.Points[n-1].At).Seconds() < step/5 {
+		s.Points = s.Points[:n-1]
+	}
 	var accepted, delivered, median, p95 []float64
 	for _, p := range s.Points {
-		accepted = append(accepted, float64(max(0, p.Accepted))/step)
-		delivered = append(delivered, float64(max(0, p.Delivered))/step)
+		over := min(step, max(1, now.Sub(p.At).Seconds())) // the last step is not over yet
+		accepted = append(accepted, float64(max(0, p.Accepted))/over)
+		delivered = append(delivered, float64(max(0, p.Delivered))/over)
 		median = append(median, p.MedianMS)
 		p95 = append(p95, p.P95MS)
 	}

@@ -166,7 +166,10 @@ func (s *site) ask(w http.ResponseWriter, r *http.Request, who auth.Actor, form 
 	for _, id := range form["id"] {
 		v.Fields = append(v.Fields, [2]string{"id", id})
 	}
-	v.Which = "All that match " + firstNonEmpty(desk.Say(form.Get("reason")), "the filters") + "."
+	v.Which = "All that match the filters."
+	if reason := form.Get("reason"); reason != "" {
+		v.Which = "All with this reason: " + sentence(desk.Say(reason))
+	}
 	if len(form["id"]) > 0 {
 		v.Which = "Those that you selected."
 	} else if len(v.Fields) == 0 {

@@ -39,7 +39,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request, who auth.Actor) 
 		if err != nil {
 			return err
 		}
-		v.Charts, v.Bucket = overviewCharts(series, v.Range), series.StepSeconds
+		v.Charts, v.Bucket = overviewCharts(series, v.Range, s.desk.Now()), series.StepSeconds
 	}
 	if part == "charts" {
 		render(w, r, http.StatusOK, charts(v))

@@ -34,7 +34,8 @@ type openedView struct {
 type boxView struct {
 	Kind, Glyph        string
 	What, Safe, Remedy string
-	Acts               []choice
+	Link               choice   // at the end of the sentences
+	Acts               []choice // buttons
 	NextTry            time.Time
 }
 
@@ -282,14 +283,12 @@ func (t *telling) request() stage {
 	s := stage{Key: "request", Title: "Request", Glyph: "filtered", What: "Not built"}
 	if t.sent != nil {
 		s.Glyph = "delivered"
-		s.What = upper(t.sent.Request.Summary)
-		if s.What == "" {
-			s.What = "1 report"
+		s.What = "1 report"
+		if t.sent.Request.Summary != "" {
+			s.What = t.sent.Request.Summary + " · in 1 report"
 		}
 		if n := len(t.sent.With); n > 0 {
-			s.What += " · in 1 report with " + some(n, "other event")
-		} else {
-			s.What += " · in 1 report"
+			s.What += " with " + some(n, "other event")
 		}
 		s.When = since(t.e.ReceivedAt, t.sent.SentAt)
 	} else if len(t.route.Payload) > 0 {
@@ -466,7 +465,7 @@ func (t *telling) filtered() *boxView {
 		b.Safe = "Nothing was sent."
 	}
 	if t.route.Integration != "" {
-		b.Acts = []choice{{Label: "See " + t.status.Name, Href: "/integrations/" + t.route.Integration}}
+		b.Link = choice{Label: "Settings of " + t.status.Name, Href: "/integrations/" + t.route.Integration}
 	}
 	return b
 }
@@ -554,4 +553,12 @@ func deadHref(pipeline, integration, reason string) string {
 		}
 	}
 	return "/dead-letters?" + q.Encode()
+}
+
+// lineWord is the second line of a row, up to the time of the next try.
+func lineWord(r desk.Row) string {
+	if r.NextTry.IsZero() {
+		return r.Line
+	}
+	return r.Line + ", next try at "
 }

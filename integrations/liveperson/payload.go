@@ -2,6 +2,7 @@ package liveperson
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 
@@ -101,7 +102,7 @@ func readIdentity(raw []byte) (id identity, faults []string) {
 		}
 		return nil
 	})
-	if err == notObject {
+	if errors.Is(err, notObject) {
 		err = fault("identities must hold objects")
 	}
 	if err != nil {

@@ -1,16 +1,20 @@
 package sqlite_test
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/datafly/signal/event"
 	"github.com/datafly/signal/store"
 	"github.com/datafly/signal/store/sqlite"
 	"github.com/datafly/signal/store/storetest"
@@ -197,4 +201,78 @@ func BenchmarkStore(b *testing.B) {
 	}
 	defer s.Close()
 	storetest.Benchmark(b, s, 200_000)
+}
+
+// What was kept when the process is killed is there afterwards: a child keeps
+// dead letters and counts, says each number when it is kept, and is killed in
+// the middle.
+func TestKilled(t *testing.T) {
+	if path := os.Getenv("STORE_OF_A_CHILD"); path != "" {
+		keepForEver(t, path)
+		return
+	}
+	path := filepath.Join(t.TempDir(), "a.db")
+	for round := range 3 {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
+		child.Env = append(os.Environ(), "STORE_OF_A_CHILD="+path)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said := 0
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if _, err := fmt.Sscanf(lines.Text(), "kept %d", &said); err == nil && said >= 40*(round+1) {
+				break
+			}
+		}
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // it was killed
+
+		s, err := sqlite.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead, err := s.CountDead(t.Context(), store.DeadFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := s.Overview(t.Context(), store.OverviewFilter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ledger, _, err := s.CountCursor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if dead < said || o.Totals.Dead != int64(ledger) || int(ledger) < said {
+			t.Errorf("round %d: %d said to be kept; %d letters, %d counted up to %d", round, said, dead, o.Totals.Dead, ledger)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func keepForEver(t *testing.T, path string) {
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	from, _, err := s.CountCursor(t.Context())
+	for n := from + 1; err == nil && n < from+100_000; n++ {
+		err = s.AddDead(t.Context(), []store.DeadLetter{{Integration: "shop/lp", Place: event.Place{Seq: n}, LastAt: time.Now()}})
+		if err == nil {
+			err = s.ApplyCounts(t.Context(), store.CountBatch{Ledger: n, Counts: []store.Count{
+				{Pipeline: "shop", Integration: "shop/lp", Outcome: "dead", Minute: time.Now(), N: 1},
+			}})
+		}
+		fmt.Printf("kept %d\n", n)
+	}
+	t.Fatal("not killed:", err)
 }

@@ -137,6 +137,16 @@ func (c *countdown) tick() {
 	}
 }
 
+// cancellations gives how often a piece of work may ask before it is ended:
+// each number at first, then ever wider apart.
+func cancellations(yield func(int) bool) {
+	for n := 0; n < 1_000_000; n += 1 + n/4 {
+		if !yield(n) {
+			return
+		}
+	}
+}
+
 // Done counts too, as that is what database/sql asks for.
 func (c *countdown) Done() <-chan struct{} {
 	c.tick()

@@ -101,7 +101,7 @@ var visitorTests = []test{
 		for i := range 500 {
 			rows = append(rows, visitor("shop", fmt.Sprintf("v%d", i)))
 		}
-		for n := range 60 {
+		for n := range cancellations {
 			ctx := newCountdown(t.Context(), n)
 			err := s.SaveVisitors(ctx, rows, 9)
 			ctx.cancel()
@@ -114,6 +114,7 @@ var visitorTests = []test{
 				return
 			}
 		}
+		t.Error("the batch was never applied")
 	}},
 	{"old visitors are forgotten with what vendors knew of them", func(t *testing.T, open Opener) {
 		s := opened(t, open)

@@ -29,7 +29,7 @@ export function localise(root = document) {
 }
 
 /** Whether a single key may act: not while somebody types, nor with a modifier. */
-export const free = (e) => !e.ctrlKey && !e.metaKey && !e.altKey && !document.querySelector('dialog[open]') &&
+export const free = (e) => !e.ctrlKey && !e.metaKey && !e.altKey && 
   !(e.target instanceof Element && e.target.closest('input, select, textarea, [contenteditable]'));
 
 /** Puts text into the clipboard and says so on the button for two seconds. */
@@ -74,8 +74,6 @@ document.addEventListener('click', (e) => {
   if (source) copy(source.dataset.copy ?? document.getElementById(source.dataset.copyOf)?.dataset.raw ?? '', source);
   const asCurl = el?.closest('[data-curl]');
   if (asCurl) copy(curl(JSON.parse(asCurl.dataset.curl)), asCurl);
-  if (el?.closest('[data-keys]')) document.getElementById('keys')?.showModal();
-  if (el?.closest('[data-close]')) el.closest('dialog')?.close();
 });
 
 const sections = { o: '/', d: '/debugger', i: '/integrations', p: '/pipelines', l: '/dead-letters', c: '/consent', s: '/settings' };
@@ -92,7 +90,7 @@ document.addEventListener('keydown', (e) => {
     location.assign(sections[e.key] + (pipeline ? `?pipeline=${encodeURIComponent(pipeline)}` : ''));
   }
   go = e.key === 'g' ? Date.now() : 0;
-  if (e.key === '?') document.getElementById('keys')?.showModal();
+  if (e.key === '?') document.getElementById('keys')?.togglePopover();
   if (e.key === '/') {
     const field = document.querySelector('input[type=search]');
     if (field) { e.preventDefault(); field.focus(); field.select(); }

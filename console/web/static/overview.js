@@ -5,22 +5,39 @@ import { localise } from './app.js';
 const root = document.getElementById('overview');
 const live = document.getElementById('live');
 
-// The server draws; what is in the page is replaced part by part, so no number
-// is written in two ways.
+// The server draws. What is in the page is replaced part by part, so that no
+// number is written in two ways; a part that somebody is in waits.
+const busy = (el) => el.contains(document.activeElement) && document.activeElement.matches(':focus-visible');
 async function part(name) {
   const url = new URL(location.href);
   url.searchParams.set('part', name);
   try {
-    const answer = await fetch(url, { headers: { 'X-Part': name } });
-    if (!answer.ok || answer.redirected) return;
-    const el = document.getElementById(name);
-    if (el.contains(document.activeElement) && document.activeElement.matches(':focus-visible')) return;
-    const open = [...el.querySelectorAll('details')].map((d) => d.open);
-    el.innerHTML = await answer.text();
-    el.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? false; });
-    localise(el);
-    if (name === 'charts') charts();
-  } catch { /* the stream says that the connection is lost */ }
+    const answer = await fetch(url);
+    return answer.ok && !answer.redirected ? await answer.text() : null;
+  } catch {
+    return null; // the stream says that the connection is lost
+  }
+}
+async function numbers() {
+  const text = await part('live');
+  if (text === null) return;
+  const t = document.createElement('template');
+  t.innerHTML = text;
+  for (const fresh of t.content.querySelectorAll('[data-part]')) {
+    const el = document.getElementById(fresh.dataset.part);
+    if (!el || busy(el)) continue;
+    if (el.innerHTML !== fresh.innerHTML) { el.innerHTML = fresh.innerHTML; localise(el); }
+  }
+}
+async function redraw() {
+  const el = document.getElementById('charts');
+  const open = [...el.querySelectorAll('details')].map((d) => d.open);
+  const text = await part('charts');
+  if (text === null || busy(el) || el.matches(':hover')) return;
+  el.innerHTML = text;
+  el.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? false; });
+  localise(el);
+  charts();
 }
 
 let tries = 0;
@@ -32,7 +49,7 @@ function connect() {
   stream.onmessage = (e) => {
     if (e.data === shown) return;
     shown = e.data;
-    part('figures');
+    numbers();
   };
   stream.onerror = () => {
     stream.close();
@@ -48,7 +65,7 @@ document.addEventListener('visibilitychange', () => {
   if (document.hidden) sleeping = setTimeout(() => { source?.close(); source = null; }, 60_000);
   else if (!source) connect();
 });
-setInterval(() => { if (!document.hidden) part('charts'); }, Number(root.dataset.bucket) * 1000);
+setInterval(() => { if (!document.hidden) redraw(); }, Number(root.dataset.bucket) * 1000);
 
 // Pointing at a chart reads its table, which has the same numbers.
 function charts() {

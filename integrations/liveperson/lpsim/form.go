@@ -40,7 +40,7 @@ func (s *Sim) postFault(w http.ResponseWriter, r *http.Request) {
 		s.render(w, http.StatusBadRequest, "faults.html", f)
 		return
 	}
-	http.Redirect(w, r, ownPath(r.FormValue("back")), http.StatusSeeOther)
+	http.Redirect(w, r, ownPath(r.FormValue("back")), http.StatusSeeOther) //nolint:gosec // ownPath keeps it here
 }
 
 // fault reads the form; the second result says what is wrong with it.
@@ -102,7 +102,7 @@ func (s *Sim) postEnd(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.EndFault(id) // one that ended by itself meanwhile is fine
-	http.Redirect(w, r, ownPath(r.FormValue("back")), http.StatusSeeOther)
+	http.Redirect(w, r, ownPath(r.FormValue("back")), http.StatusSeeOther) //nolint:gosec // ownPath keeps it here
 }
 
 // ownPath keeps a redirect on the simulator's own pages.

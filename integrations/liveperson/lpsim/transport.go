@@ -87,11 +87,11 @@ func (s *Sim) checkTransport(c *call) *answer {
 		return a
 	}
 	c.query = c.url.Query()
-	if v, ok := version(c.query["v"]); ok { // T5
-		c.version = v
-	} else {
+	v, ok := version(c.query["v"])
+	if !ok { // T5
 		return refuse(c.at, 400, 33, "Illegal Version")
 	}
+	c.version = v
 	if a := s.checkAccount(c); a != nil { // T6 to T8
 		return a
 	}
