@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/datafly/signal/store"
 )
@@ -67,6 +68,9 @@ func New(s Store, o Options) (*Auth, error) {
 		return nil, err
 	}
 	m := scs.New()
+	if unused, ok := m.Store.(*memstore.MemStore); ok {
+		unused.StopCleanup() // its goroutine would stay for good
+	}
 	m.Store = sessionStore{s}
 	m.HashTokenInStore = true
 	m.IdleTimeout = or(o.Idle, 12*time.Hour)

@@ -59,7 +59,8 @@ type lanes struct {
 	rate *rate.Limiter
 
 	mu       sync.Mutex
-	cond     *sync.Cond
+	work     *sync.Cond // a lane may be taken
+	space    *sync.Cond // an item may be added
 	byID     map[string]*lane
 	ready    list.List // of *lane
 	held     int
@@ -86,7 +87,7 @@ type laneOptions struct {
 
 func newLanes(o laneOptions) *lanes {
 	l := &lanes{opts: o, byID: map[string]*lane{}, rate: rate.NewLimiter(rate.Inf, 0)}
-	l.cond = sync.NewCond(&l.mu)
+	l.work, l.space = sync.NewCond(&l.mu), sync.NewCond(&l.mu)
 	if o.perSecond > 0 {
 		l.rate = rate.NewLimiter(rate.Limit(o.perSecond), max(int(o.perSecond), 1))
 	}
@@ -108,7 +109,7 @@ func (l *lanes) add(h *held) {
 	at := &lane{anonymousID: h.AnonymousID, items: []*held{h}}
 	l.byID[h.AnonymousID] = at
 	l.ready.PushBack(at)
-	l.cond.Broadcast()
+	l.work.Signal()
 }
 
 // room blocks until fewer than limit items are held, or it is time to stop; it
@@ -117,7 +118,7 @@ func (l *lanes) room(limit int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.held >= limit && !l.stopping {
-		l.cond.Wait()
+		l.space.Wait()
 	}
 	return !l.stopping
 }
@@ -137,8 +138,9 @@ func (l *lanes) settled(batch []end) {
 			continue
 		}
 		l.ready.PushBack(at)
+		l.work.Signal()
 	}
-	l.cond.Broadcast()
+	l.space.Signal()
 }
 
 // run sends until stop is called, and returns when no send is under way. ctx
@@ -168,7 +170,8 @@ func (l *lanes) stop() {
 	if l.wake != nil {
 		l.wake.Stop()
 	}
-	l.cond.Broadcast()
+	l.work.Broadcast()
+	l.space.Broadcast()
 }
 
 // take waits for a lane that is ready while the gate is open. It gives nil when
@@ -184,7 +187,7 @@ func (l *lanes) take() *lane {
 			l.ready.Remove(first)
 			return first.Value.(*lane)
 		}
-		l.cond.Wait()
+		l.work.Wait()
 	}
 }
 
@@ -207,10 +210,10 @@ func (l *lanes) serve(ctx context.Context, at *lane) {
 		return
 	case again:
 		l.ready.PushFront(at)
+		l.work.Signal()
 	case later:
 		at.timer = time.AfterFunc(wait, func() { l.awake(at) })
 	}
-	l.cond.Broadcast()
 }
 
 func (l *lanes) awake(at *lane) {
@@ -218,7 +221,7 @@ func (l *lanes) awake(at *lane) {
 	defer l.mu.Unlock()
 	at.timer = nil
 	l.ready.PushBack(at)
-	l.cond.Broadcast()
+	l.work.Signal()
 }
 
 // step decides about the head of a lane, and sends it if it is to be sent.
@@ -255,8 +258,10 @@ func (l *lanes) step(ctx context.Context, at *lane) (next, time.Duration) {
 func (l *lanes) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gate.leave()
-	l.cond.Broadcast()
+	if l.gate.paused {
+		l.gate.leave()
+		l.work.Signal()
+	}
 }
 
 // finish ends the head without a try.
@@ -352,11 +357,11 @@ func (l *lanes) answered(r *attempt.Result) {
 		if l.wake != nil {
 			l.wake.Stop()
 		}
-		l.wake = time.AfterFunc(time.Until(l.gate.next), l.cond.Broadcast)
+		l.wake = time.AfterFunc(time.Until(l.gate.next), l.work.Broadcast)
 	} else {
 		l.opts.log.Info("integration resumed", "integration", l.opts.integration)
 	}
-	l.cond.Broadcast()
+	l.work.Broadcast()
 }
 
 func (l *lanes) nextProbe() time.Time {
@@ -370,7 +375,7 @@ func (l *lanes) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gate = gate{}
-	l.cond.Broadcast()
+	l.work.Broadcast()
 }
 
 // note hands one try, or the end without one, to the debugger. Successes of
@@ -381,6 +386,7 @@ func (l *lanes) note(at *lane, h *held, built *integrations.Built, r *attempt.Re
 	}
 	l.opts.tap.Note(func() trace.Record {
 		s := &trace.Step{Integration: l.opts.integration, Gen: h.Gen, Outcome: o, Reason: reason, Remedy: remedy, Next: nextTry}
+		s.Of = trace.Subject{Pipeline: l.opts.pipeline, Event: h.Event, AnonymousID: h.AnonymousID, UserID: h.UserID, ReceivedAt: h.ReceivedAt}
 		if built != nil && built.Request != nil {
 			q := built.Request
 			s.Method, s.URL, s.Header, s.Body, s.Dialect, s.Summary = q.Method, q.URL, q.Header, q.Body, q.Dialect, q.Summary

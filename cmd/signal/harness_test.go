@@ -45,6 +45,7 @@ type rigOptions struct {
 	sim        lpsim.Options
 	simulator  *httptest.Server // of an earlier rig
 	origins    string           // "[\"https://shop.example\"]"
+	roles      []string         // none means all
 }
 
 const rigConfig = `
@@ -93,7 +94,7 @@ func startRig(t testing.TB, o rigOptions) *rig {
 	r.cancel = cancel
 	up := make(chan *server, 1)
 	go func() {
-		r.done <- serve(ctx, cfg, serveOptions{log: slog.New(slog.DiscardHandler), started: func(ctx context.Context, s *server) error {
+		r.done <- serve(ctx, cfg, serveOptions{roles: o.roles, log: slog.New(slog.DiscardHandler), started: func(ctx context.Context, s *server) error {
 			up <- s
 			<-ctx.Done()
 			return nil

@@ -9,7 +9,8 @@ import (
 	"github.com/datafly/signal/console/desk"
 )
 
-type deadInput struct {
+// DeadInput are the filters of dead letters in an address.
+type DeadInput struct {
 	Pipeline    string    `query:"pipeline"`
 	Integration string    `query:"integration" doc:"ID (shop/liveperson) or name."`
 	Event       string    `query:"event"`
@@ -19,7 +20,7 @@ type deadInput struct {
 	To          time.Time `query:"to"`
 }
 
-func (in *deadInput) query() desk.DeadQuery {
+func (in *DeadInput) query() desk.DeadQuery {
 	return desk.DeadQuery{Pipeline: in.Pipeline, Integration: in.Integration, Event: in.Event, Reason: in.Reason, Q: in.Q, From: in.From, To: in.To}
 }
 
@@ -49,7 +50,7 @@ type bulkInput struct {
 
 func (s *server) dead() {
 	type listInput struct {
-		deadInput
+		DeadInput
 		Cursor string `query:"cursor"`
 		Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500"`
 	}
@@ -59,7 +60,7 @@ func (s *server) dead() {
 		letters, next, err := s.desk.DeadLetters(ctx, who, q)
 		return paged(letters, next), err
 	})
-	get(s, "/dead-letters/groups", "Dead letters by reason", func(ctx context.Context, who auth.Actor, in *deadInput) (*body[list[desk.DeadGroup]], error) {
+	get(s, "/dead-letters/groups", "Dead letters by reason", func(ctx context.Context, who auth.Actor, in *DeadInput) (*body[list[desk.DeadGroup]], error) {
 		groups, err := s.desk.DeadGroups(ctx, who, in.query())
 		return &body[list[desk.DeadGroup]]{list[desk.DeadGroup]{groups}}, err
 	})

@@ -15,7 +15,9 @@ import (
 	"github.com/datafly/signal/console/desk"
 )
 
-type eventInput struct {
+// EventInput are the filters of events in an address. It is exported because
+// huma reads no embedded type that is not.
+type EventInput struct {
 	Pipeline    string    `query:"pipeline"`
 	Integration string    `query:"integration" doc:"ID (shop/liveperson) or name."`
 	Event       string    `query:"event" doc:"The name in any spelling, or page, identify, group, screen."`
@@ -26,7 +28,7 @@ type eventInput struct {
 	To          time.Time `query:"to"`
 }
 
-func (in *eventInput) query() desk.EventQuery {
+func (in *EventInput) query() desk.EventQuery {
 	return desk.EventQuery{
 		Pipeline: in.Pipeline, Integration: in.Integration, Event: in.Event, Outcome: in.Outcome,
 		Visitor: in.Visitor, Q: in.Q, From: in.From, To: in.To,
@@ -35,7 +37,7 @@ func (in *eventInput) query() desk.EventQuery {
 
 func (s *server) events() {
 	type listInput struct {
-		eventInput
+		EventInput
 		Sort   string `query:"sort" enum:"newest,oldest" default:"newest"`
 		Cursor string `query:"cursor" doc:"next_cursor of the page before."`
 		Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500"`
@@ -58,7 +60,7 @@ func (s *server) events() {
 
 func (s *server) stream() {
 	type streamInput struct {
-		eventInput
+		EventInput
 		After       string `query:"after" doc:"id of the last row that the caller has."`
 		LastEventID string `header:"Last-Event-ID"`
 		Sort        string `query:"sort" doc:"Ignored: a stream is in the order of the changes."`

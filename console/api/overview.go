@@ -10,7 +10,8 @@ import (
 	"github.com/datafly/signal/console/desk"
 )
 
-type rangeInput struct {
+// RangeInput chooses what is counted.
+type RangeInput struct {
 	Pipeline    string    `query:"pipeline"`
 	Integration string    `query:"integration" doc:"ID (shop/liveperson) or name."`
 	Range       string    `query:"range" enum:"1h,24h,7d" doc:"Up to this moment. Without it, and without from: since the beginning."`
@@ -18,17 +19,17 @@ type rangeInput struct {
 	To          time.Time `query:"to"`
 }
 
-func (in *rangeInput) query() desk.OverviewQuery {
+func (in *RangeInput) query() desk.OverviewQuery {
 	return desk.OverviewQuery{Pipeline: in.Pipeline, Integration: in.Integration, Range: desk.Range(in.Range), From: in.From, To: in.To}
 }
 
 func (s *server) overview() {
-	get(s, "/overview", "What came, and how it ended", func(ctx context.Context, who auth.Actor, in *rangeInput) (*body[desk.Overview], error) {
+	get(s, "/overview", "What came, and how it ended", func(ctx context.Context, who auth.Actor, in *RangeInput) (*body[desk.Overview], error) {
 		o, err := s.desk.Overview(ctx, who, in.query())
 		return &body[desk.Overview]{o}, err
 	})
 	type seriesInput struct {
-		rangeInput
+		RangeInput
 		Steps int `query:"steps" default:"120" minimum:"1" maximum:"1000" doc:"At most so many points."`
 	}
 	get(s, "/overview/series", "Events per second and time to deliver, step by step", func(ctx context.Context, who auth.Actor, in *seriesInput) (*body[desk.Series], error) {
@@ -36,7 +37,7 @@ func (s *server) overview() {
 		return &body[desk.Series]{o}, err
 	})
 	op := operation("GET", "/overview/stream", "The overview every two seconds, as server-sent events")
-	huma.Register(s.api, op, func(ctx context.Context, in *rangeInput) (*huma.StreamResponse, error) {
+	huma.Register(s.api, op, func(ctx context.Context, in *RangeInput) (*huma.StreamResponse, error) {
 		who := auth.From(ctx)
 		// What is wrong with the call is said before the stream begins.
 		if _, err := s.desk.Overview(ctx, who, in.query()); err != nil {

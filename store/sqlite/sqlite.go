@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -46,7 +47,7 @@ func Open(ctx context.Context, path string) (*store.Store, error) {
 	// SQLite has one writer. Waiting for it here is fair and costs nothing,
 	// while its own lock is polled.
 	write.SetMaxOpenConns(1)
-	if err := prepare(ctx, write); err != nil {
+	if err := patiently(ctx, func() error { return prepare(ctx, write) }); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, errors.Join(explain(err), write.Close()))
 	}
 	read, err := sql.Open("sqlite", source(path, reader))
@@ -92,13 +93,43 @@ var (
 	errNewer   = errors.New("the file was written by a newer version of Signal: use that version, or another data folder")
 )
 
+// patience is how long Open waits for another process that is just making the
+// file; patienceStep how often it looks.
+const (
+	patience     = 10 * time.Second
+	patienceStep = 20 * time.Millisecond
+)
+
+// patiently runs f again while the file is locked. The change to a write-ahead
+// log does not wait for a lock by itself, whatever busy_timeout says.
+func patiently(ctx context.Context, f func() error) error {
+	for began := time.Now(); ; {
+		err := f()
+		if !locked(err) || time.Since(began) > patience {
+			return err
+		}
+		select {
+		case <-time.After(patienceStep):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func locked(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_BUSY || e.Code()&0xff == sqlite3.SQLITE_LOCKED)
+}
+
 // prepare checks whose file it is and migrates it.
 func prepare(ctx context.Context, db *sql.DB) error {
 	var id, tables int
-	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+	// In this order: a file that another process is just making is marked
+	// before it has tables.
+	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master`).Scan(&tables); err != nil {
 		return err
 	}
-	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master`).Scan(&tables); err != nil {
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
 		return err
 	}
 	if id != applicationID && (id != 0 || tables > 0) {
@@ -145,8 +176,8 @@ func migrate(ctx context.Context, p *goose.Provider) error {
 
 // explain gives the causes that a person can mend in their words.
 func explain(err error) error {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
 		return err
 	}
 	switch e.Code() & 0xff {
