@@ -37,6 +37,11 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 e2e: ## the long tests: the program in a browser, killed at each step, under load
 	go test -tags soak -timeout 20m $(PKG)
 
+.PHONY: pictures
+pictures: ## the pictures of README and docs, from the running demo in Chromium
+	mkdir -p docs/pictures
+	SIGNAL_PICTURES=$(CURDIR)/docs/pictures go test ./cmd/signal -run TestMainJobInABrowser -count=1
+
 .PHONY: lint
 lint: ## go vet and golangci-lint, pinned in tools/go.mod
 	go vet $(PKG)

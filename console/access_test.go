@@ -106,7 +106,9 @@ func TestAPIByRole(t *testing.T) {
 			if status != who.want {
 				t.Errorf("%s: %s %s = %d %s, want %d", who.name, tt.method, tt.path, status, body, who.want)
 			}
-			var e struct{ Error struct{ Code, Message string } }
+			var e struct {
+				Error struct{ Code, Message string }
+			}
 			if status >= 400 && (json.Unmarshal([]byte(body), &e) != nil || e.Error.Code == "" || e.Error.Message == "") {
 				t.Errorf("%s: %s %s has no error in the promised shape: %s", who.name, tt.method, tt.path, body)
 			}
@@ -455,9 +457,9 @@ func TestEveryFilterFilters(t *testing.T) {
 		return len(page.Data)
 	}
 	for path, queries := range map[string][]string{
-		"/events?limit=500":             {"pipeline=shop-eu", "integration=orders", "event=order_completed", "outcome=dead", "visitor=C-4711x", "q=oolong", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
-		"/dead-letters?limit=500":       {"pipeline=shop-eu", "integration=liveperson-eu", "event=cart_viewed", "reason=It", "q=90b1d7fe", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
-		"/dead-letters/groups?pipeline": {"pipeline=shop-eu", "integration=liveperson-eu"},
+		"/events?limit=500":       {"pipeline=shop-eu", "integration=orders", "event=order_completed", "outcome=dead", "visitor=C-4711x", "q=oolong", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
+		"/dead-letters?limit=500": {"pipeline=shop-eu", "integration=liveperson-eu", "event=cart_viewed", "reason=It", "q=90b1d7fe", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
+		"/dead-letters/groups?q=": {"pipeline=shop-eu", "integration=liveperson-eu"},
 	} {
 		all := total(path)
 		for _, q := range queries {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -325,4 +326,58 @@ func BenchmarkLatency(b *testing.B) {
 	quantiles(b, took)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkProcess starts the program anew each time and reports how long it
+// takes to be ready and the memory that it holds: idle, and after a load of
+// 20,000 events that were delivered.
+func BenchmarkProcess(b *testing.B) {
+	sim := httptest.NewServer(lpsim.New(lpsim.Options{SessionCap: -1}).Handler())
+	defer sim.Close()
+	for b.Loop() {
+		dir := b.TempDir()
+		gateway, console := freeAddr(b), freeAddr(b)
+		log, err := os.Create(filepath.Join(dir, "log"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		c := &child{t: b, config: filepath.Join(dir, "signal.yaml"), gateway: "http://" + gateway, console: "http://" + console, log: log}
+		c.configure(filepath.Join(dir, "data"), sim.Listener.Addr().String())
+		began := time.Now()
+		c.start()
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ready-ms")
+		b.ReportMetric(c.resident(), "idle-MiB")
+		conn, err := net.Dial("tcp", gateway)
+		if err != nil {
+			b.Fatal(err)
+		}
+		answers := bufio.NewReader(conn)
+		for n := range int64(200) {
+			if err := exchange(conn, answers, postBytes(gateway, n*100, 100)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		_ = conn.Close()
+		r := &rig{t: b, console: c.console}
+		most := 0.0
+		r.until(func() bool { most = max(most, c.resident()); return r.overview().Delivered >= 20_000 }, "the load is delivered")
+		b.ReportMetric(most, "loaded-MiB")
+		c.kill()
+		_ = log.Close()
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// resident is the memory that the child holds, in MiB.
+func (c *child) resident() float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0 // no such file on this system
+	}
+	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	if m == nil {
+		return 0
+	}
+	kb, _ := strconv.ParseFloat(string(m[1]), 64)
+	return kb / 1024
 }

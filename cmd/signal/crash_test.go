@@ -26,12 +26,24 @@ import (
 
 // A child is `signal serve` in a process of its own, to be killed.
 type child struct {
-	t       *testing.T
+	t       testing.TB
 	config  string
 	gateway string
 	console string
 	log     *os.File
 	cmd     *exec.Cmd
+}
+
+// configure writes the configuration: no gate, the simulator as LivePerson.
+func (c *child) configure(data, simulator string) {
+	c.t.Helper()
+	src := fmt.Sprintf(rigConfig, data, "[]", "deny", simulator, "dialect: signal", "[]")
+	for _, url := range []string{c.gateway, c.console} {
+		src = strings.Replace(src, "127.0.0.1:0", strings.TrimPrefix(url, "http://"), 1)
+	}
+	if err := os.WriteFile(c.config, []byte(src), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *child) start() {
@@ -149,11 +161,7 @@ func TestKill(t *testing.T) {
 	defer log.Close()
 	gateway, console := freeAddr(t), freeAddr(t)
 	c := &child{t: t, config: filepath.Join(dir, "signal.yaml"), gateway: "http://" + gateway, console: "http://" + console, log: log}
-	src := fmt.Sprintf(rigConfig, filepath.Join(dir, "data"), "[]", "deny", at.Listener.Addr().String(), "dialect: signal", "[]")
-	src = strings.Replace(strings.Replace(src, "127.0.0.1:0", gateway, 1), "127.0.0.1:0", console, 1)
-	if err := os.WriteFile(c.config, []byte(src), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	c.configure(filepath.Join(dir, "data"), at.Listener.Addr().String())
 	c.start()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -259,3 +259,20 @@ func FuzzReadAnswer(f *testing.F) {
 		checkWords(t, r)
 	})
 }
+
+func BenchmarkJudge(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		answer
+	}{
+		{"delivered", answer{status: 200}},
+		{"refused field", answer{status: 400, code: 5, message: "engagementAttributes[2].cart.total"}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				judge(bench.answer)
+			}
+		})
+	}
+}

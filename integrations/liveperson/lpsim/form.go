@@ -101,7 +101,7 @@ func (s *Sim) postEnd(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "a fault's id is a number: GET /_sim/faults lists them")
 		return
 	}
-	s.EndFault(id) // one that ended by itself meanwhile is fine
+	s.EndFault(id)                                                         // one that ended by itself meanwhile is fine
 	http.Redirect(w, r, ownPath(r.FormValue("back")), http.StatusSeeOther) //nolint:gosec // ownPath keeps it here
 }
 
