@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -88,21 +89,29 @@ func (l *Limiter) add(key string, now time.Time) int {
 	return c.tries
 }
 
-// makeRoom forgets what is over; with the table still full, the oldest goes.
+// makeRoom forgets what is over; with the table still full, the oldest quarter
+// goes, so that room is made rarely.
 func (l *Limiter) makeRoom(now time.Time) {
 	if len(l.counts) < maxKeys {
 		return
 	}
-	var oldest string
+	var ages []time.Time
 	for k, c := range l.counts {
 		if now.Sub(c.since) >= Pause {
 			delete(l.counts, k)
-		} else if oldest == "" || c.since.Before(l.counts[oldest].since) {
-			oldest = k
+		} else {
+			ages = append(ages, c.since)
 		}
 	}
-	if len(l.counts) >= maxKeys {
-		delete(l.counts, oldest)
+	if len(l.counts) < maxKeys {
+		return
+	}
+	slices.SortFunc(ages, time.Time.Compare)
+	last := ages[len(ages)/4]
+	for k, c := range l.counts {
+		if !c.since.After(last) {
+			delete(l.counts, k)
+		}
 	}
 }
 

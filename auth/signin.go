@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"github.com/datafly/signal/store"
 )
@@ -67,17 +66,14 @@ func New(s Store, o Options) (*Auth, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := scs.New()
-	if unused, ok := m.Store.(*memstore.MemStore); ok {
-		unused.StopCleanup() // its goroutine would stay for good
+	// New starts a goroutine for its own store in memory. Stopping it races with
+	// its start, so it stays: one a process, awake once a minute.
+	// Made by hand, as scs.New starts a goroutine that would stay for good.
+	m := &scs.SessionManager{
+		IdleTimeout: or(o.Idle, 12*time.Hour), Lifetime: or(o.Max, 7*24*time.Hour),
+		Store: sessionStore{s}, HashTokenInStore: true, Codec: scs.GobCodec{},
+		Cookie: scs.SessionCookie{Name: "signal_session", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
 	}
-	m.Store = sessionStore{s}
-	m.HashTokenInStore = true
-	m.IdleTimeout = or(o.Idle, 12*time.Hour)
-	m.Lifetime = or(o.Max, 7*24*time.Hour)
-	m.Cookie.Name = "signal_session"
-	m.Cookie.HttpOnly = true
-	m.Cookie.SameSite = http.SameSiteLaxMode
 	if o.Secure {
 		m.Cookie.Secure = true
 		m.Cookie.Name = "__Host-signal_session"

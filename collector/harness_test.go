@@ -226,12 +226,21 @@ func browser(t *testing.T) context.Context {
 	return tab
 }
 
+// run does the actions in order. One that met a page on its way out is done
+// again on the next.
 func run(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, end := context.WithTimeout(tab, 30*time.Second)
 	defer end()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		t.Fatal(err)
+	for _, action := range actions {
+		err := chromedp.Do(ctx, action)
+		for err != nil && strings.Contains(err.Error(), "Cannot find context") && ctx.Err() == nil {
+			<-time.After(20 * time.Millisecond)
+			err = chromedp.Do(ctx, action)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

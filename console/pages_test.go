@@ -24,12 +24,12 @@ func TestPagesInABrowser(t *testing.T) {
 		for _, width := range []int64{390, 768, 1440} {
 			p.window(width, 900, width == 768)
 			p.open(path)
-			if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+			if over := eval[int64](p, `document.documentElement.scrollWidth`) - width; over > 0 {
 				wide := eval[string](p, `[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.chips, .code, .mini, .scroll, .seg, .tabs')).map((e) => e.tagName + '.' + e.className).slice(0, 5).join(' ')`)
 				t.Errorf("%s at %d is %d px too wide: %s", path, width, over, wide)
 			}
 			for what, script := range map[string]string{
-				"controls without a name": `[...document.querySelectorAll('a, button, input:not([type=hidden]), summary')].filter((e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length || e.closest('template'))).map((e) => e.outerHTML.slice(0, 80)).join(' ')`,
+				"controls without a name": `[...document.querySelectorAll('a, button, input:not([type=hidden]), summary')].filter((e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length || !e.checkVisibility())).map((e) => e.outerHTML.slice(0, 80)).join(' ')`,
 				"ids that stand twice":    `[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, i, all) => all.indexOf(id) !== i).join(' ')`,
 				"style attributes":        `[...document.querySelectorAll('[style]')].map((e) => e.outerHTML.slice(0, 80)).join(' ')`,
 				"texts without contrast":  contrast,
@@ -84,7 +84,7 @@ func TestEventShowsWithinASecond(t *testing.T) {
 	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`new Promise((done, fail) => { const end = Date.now() + 5000; const look = () => document.querySelector('#detail .badge.delivered') ? done(true) : Date.now() > end ? fail(new Error('still pending')) : setTimeout(look, 50); look(); })`, chromedp.EvalAwaitPromise)); err != nil {
 		t.Error(err)
 	}
-	stages := eval[string](p, `[...document.querySelectorAll('.stages details')].map((d) => d.dataset.stage).join(' ')`)
+	stages := eval[string](p, `[...document.querySelectorAll('.stages details[data-stage]')].map((d) => d.dataset.stage).join(' ')`)
 	if stages != "received governed request answer attempts" {
 		t.Errorf("stages = %s", stages)
 	}

@@ -40,8 +40,8 @@ type end struct {
 // A lane are the items of one visitor that wait for one integration, in order.
 // It is in one place at a time: in the ready list, with a worker, waiting for
 // its timer, or with the settler until the end of its head is written down; so
-// a crash can repeat one report of a visitor at most, and in its place. Only its
-// holder touches tries and firstTry.
+// a crash can repeat one report of a visitor at most, and in its place. items is
+// guarded by the lock of the lanes, tries and firstTry are its holder's.
 type lane struct {
 	anonymousID string
 	items       []*held
@@ -149,8 +149,8 @@ func (l *lanes) run(ctx context.Context) {
 	var workers sync.WaitGroup
 	for range max(l.opts.concurrency, 1) {
 		workers.Go(func() {
-			for at := l.take(); at != nil; at = l.take() {
-				l.serve(ctx, at)
+			for at, head := l.take(); at != nil; at, head = l.take() {
+				l.serve(ctx, at, head)
 			}
 		})
 	}
@@ -174,18 +174,19 @@ func (l *lanes) stop() {
 	l.space.Broadcast()
 }
 
-// take waits for a lane that is ready while the gate is open. It gives nil when
-// it is time to stop.
-func (l *lanes) take() *lane {
+// take waits for a lane that is ready while the gate is open, and gives it with
+// its head. It gives nil when it is time to stop.
+func (l *lanes) take() (*lane, *held) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
 		if l.stopping {
-			return nil
+			return nil, nil
 		}
 		if first := l.ready.Front(); first != nil && l.gate.enter(time.Now()) {
 			l.ready.Remove(first)
-			return first.Value.(*lane)
+			at := first.Value.(*lane)
+			return at, at.items[0]
 		}
 		l.work.Wait()
 	}
@@ -201,8 +202,8 @@ const (
 )
 
 // serve takes one step with a lane: one item, one try at most.
-func (l *lanes) serve(ctx context.Context, at *lane) {
-	then, wait := l.step(ctx, at)
+func (l *lanes) serve(ctx context.Context, at *lane, head *held) {
+	then, wait := l.step(ctx, at, head)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch then {
@@ -225,8 +226,7 @@ func (l *lanes) awake(at *lane) {
 }
 
 // step decides about the head of a lane, and sends it if it is to be sent.
-func (l *lanes) step(ctx context.Context, at *lane) (next, time.Duration) {
-	h := at.items[0]
+func (l *lanes) step(ctx context.Context, at *lane, h *held) (next, time.Duration) {
 	visit, err := l.opts.visit(ctx, at.anonymousID)
 	if err != nil {
 		l.opts.log.Error("a visit cannot be read, delivery waits", "integration", l.opts.integration, "error", err)

@@ -277,7 +277,7 @@ func (d *Desk) WithRecent(ctx context.Context, list []IntegrationCounts) error {
 		if err != nil {
 			return err
 		}
-		for _, p := range s.Points {
+		for _, p := range s.Points[:max(0, len(s.Points)-1)] { // the last hour is not over
 			list[i].Recent = append(list[i].Recent, p.Delivered)
 		}
 	}

@@ -52,7 +52,7 @@ func (d *Desk) Follow(ctx context.Context, who auth.Actor, q EventQuery, after u
 	if err := to.Beat(); err != nil { // the receiver hears at once that it is connected
 		return nil
 	}
-	p := pacer{sent: map[event.Place]trace.Outcome{}}
+	p := newPacer()
 	tick, heart, check := time.NewTicker(window), time.NewTicker(beat), time.NewTicker(recheck)
 	defer tick.Stop()
 	defer heart.Stop()
@@ -93,7 +93,8 @@ func (d *Desk) Follow(ctx context.Context, who auth.Actor, q EventQuery, after u
 }
 
 // A pacer chooses what to send of a window: failures first, then changes of
-// rows that were sent, then new rows. It remembers the rows that were sent.
+// rows that were sent, then new rows. What has no room waits for a second at
+// most, and is then left out. It remembers the rows that were sent.
 type pacer struct {
 	tokens  int
 	waiting []trace.Summary
@@ -102,6 +103,7 @@ type pacer struct {
 	shown   int
 	left    int
 	told    bool
+	missed  int // to be said with the next row
 }
 
 // maxWaiting bounds a window, and remembered what is known to be sent.
@@ -110,10 +112,11 @@ const (
 	remembered = 2000
 )
 
+func newPacer() *pacer {
+	return &pacer{tokens: rowsASecond, at: map[event.Place]int{}, sent: map[event.Place]trace.Outcome{}}
+}
+
 func (p *pacer) add(s trace.Summary) {
-	if p.at == nil {
-		p.at = map[event.Place]int{}
-	}
 	if i, ok := p.at[s.Place]; ok {
 		s.Missed += p.waiting[i].Missed
 		p.waiting[i] = s
@@ -155,10 +158,9 @@ func (p *pacer) take() []trace.Summary {
 	})
 	n := min(p.tokens, len(p.waiting))
 	out := slices.Clone(p.waiting[:n])
-	p.left += len(p.waiting) - n
 	p.tokens -= n
 	p.shown += n
-	p.waiting, p.at = p.waiting[:0], nil
+	p.keep(p.waiting[n:])
 	slices.SortFunc(out, func(a, b trace.Summary) int { return cmp.Compare(a.Seq, b.Seq) })
 	if len(p.sent) > remembered {
 		clear(p.sent)
@@ -167,10 +169,24 @@ func (p *pacer) take() []trace.Summary {
 		p.sent[out[i].Place] = out[i].Outcome
 		out[i].Missed = 0
 	}
-	if n > 0 {
-		out[0].Missed = missed
+	if n == 0 {
+		p.missed += missed
+		return nil
 	}
+	out[0].Missed, p.missed = missed+p.missed, 0
 	return out
+}
+
+// keep lets rows wait for the next window, as many as a second sends.
+func (p *pacer) keep(rest []trace.Summary) {
+	n := min(rowsASecond, len(rest))
+	p.left += len(rest) - n
+	p.waiting = slices.Clone(rest[:n])
+	clear(p.at)
+	for i := range p.waiting {
+		p.waiting[i].Missed = 0
+		p.at[p.waiting[i].Place] = i
+	}
 }
 
 // lap ends a second: it tells what was left out, and once more when nothing is
