@@ -20,6 +20,7 @@ func (s *server) consoleOptions() console.Options {
 		Store: s.store, Hub: s.hub, Pipelines: func() []store.Pipeline { return s.cfg.Pipelines },
 		Replay: s.replay, Status: s.status, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
 		Endpoint: address(s.gatewayAt), Version: ops.Current().Version, Metrics: ops.Metrics(s.metrics()), Log: s.log,
+		Ready: []ops.Check{{Name: "journal", Run: func(context.Context) error { return s.journal.Ready() }}},
 	}
 	for _, t := range s.cfg.Tokens {
 		o.Tokens = append(o.Tokens, console.Token{Name: t.Name, Token: t.Token, Role: auth.Role(t.Role)})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/collector"
 	"github.com/datafly/signal/config"
 	"github.com/datafly/signal/console"
@@ -59,7 +61,9 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 			*o.to = *o.from
 		}
 	}
-	return serve(ctx, cfg, serveOptions{roles: c.Role, log: log})
+	return serve(ctx, cfg, serveOptions{roles: c.Role, log: log, started: func(ctx context.Context, srv *server) error {
+		return srv.invite(ctx, s.out)
+	}})
 }
 
 var roles = []string{"gateway", "worker", "console"}
@@ -279,7 +283,7 @@ func (s *server) run(ctx context.Context, began time.Time) error {
 
 	var err error
 	if s.opts.started != nil {
-		start("demo", func(ctx context.Context) error { return s.opts.started(ctx, s) })
+		start("greeting", func(ctx context.Context) error { return s.opts.started(ctx, s) })
 	}
 	select {
 	case <-ctx.Done():
@@ -293,6 +297,20 @@ func (s *server) run(ctx context.Context, began time.Time) error {
 	for e := range failed {
 		err = errors.Join(err, e)
 	}
+	return err
+}
+
+// invite prints the link by which the first account is made, while there is
+// none. It is for the person who starts the server, and no log line.
+func (s *server) invite(ctx context.Context, out io.Writer) error {
+	if !s.opts.does("console") {
+		return nil
+	}
+	token, until, err := auth.NewSetup(ctx, s.store)
+	if err != nil || token == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Make the first account: %s/setup/%s\nThe link works once, until %s. Start again for another.\n", address(s.consoleAt), token, until.Local().Format("15:04"))
 	return err
 }
 

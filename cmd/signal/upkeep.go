@@ -54,6 +54,9 @@ func (s *server) tidy(ctx context.Context, now time.Time) error {
 	if _, err := s.store.PruneCounts(ctx, now); err != nil {
 		return err
 	}
+	if _, err := s.store.PruneWebSessions(ctx, now); err != nil {
+		return err
+	}
 	_, err = s.store.PruneVisitors(ctx, now.Add(-keepVisitors))
 	return err
 }
