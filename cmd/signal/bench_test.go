@@ -217,17 +217,26 @@ func BenchmarkDelivery(b *testing.B) {
 		addr := strings.TrimPrefix(r.gateway, "http://")
 		before := r.overview()
 		b.ResetTimer()
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			b.Fatal(err)
+		var next atomic.Int64
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				conn, err := net.Dial("tcp", addr)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer conn.Close()
+				answers := bufio.NewReader(conn)
+				for n := next.Add(100) - 100; n < int64(b.N); n = next.Add(100) - 100 {
+					if err := exchange(conn, answers, postBytes(addr, n, min(100, b.N-int(n)))); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
 		}
-		defer conn.Close()
-		answers := bufio.NewReader(conn)
-		for n := 0; n < b.N; n += 100 {
-			if err := exchange(conn, answers, postBytes(addr, int64(n), min(100, b.N-n))); err != nil {
-				b.Fatal(err)
-			}
-		}
+		wg.Wait()
 		r.until(func() bool {
 			c := r.overview()
 			return c.Delivered-before.Delivered >= int64(b.N) && c.Pending == 0

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -39,6 +40,12 @@ type streams struct {
 }
 
 func main() {
+	// Each fsync keeps a thread, and with it a processor of Go's scheduler, for
+	// its whole length. Two more than the machine has keep answers quick
+	// meanwhile (docs/performance.md). The environment's GOMAXPROCS goes first.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
