@@ -102,7 +102,7 @@ func TestLimiter(t *testing.T) {
 				t.Fatalf("try %d: left %d, %v", n, left, ok)
 			}
 		}
-		if _, until, ok := l.Take("a@example.com", here, time.Now()); ok || until.Sub(time.Now()) != Pause {
+		if _, until, ok := l.Take("a@example.com", here, time.Now()); ok || time.Until(until) != Pause {
 			t.Errorf("a sixth try: %v until %v", ok, until)
 		}
 		if _, _, ok := l.Take("a@example.com", there, time.Now()); !ok {

@@ -136,21 +136,6 @@ func (b *bench) browser() *http.Client {
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: 10 * time.Second}
 }
 
-// eventually waits for a condition, five seconds at most.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	late := time.After(5 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-late:
-			t.Fatalf("not within 5 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 func pipelines() []store.Pipeline {
 	settings := func(account, domain string) map[string]any {
 		return map[string]any{

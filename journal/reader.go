@@ -151,7 +151,7 @@ func (r *Reader) run(next uint64) {
 	pause := firstRetry
 	for r.ctx.Err() == nil {
 		renewed := r.log.j.renewal()
-		reached, err := r.follow(next, renewed)
+		reached, err := r.follow(renewed, next)
 		if reached > next {
 			pause = firstRetry
 		}
@@ -174,7 +174,7 @@ func (r *Reader) run(next uint64) {
 
 // follow reads with one cursor of the server for as long as that is whole, and
 // gives the sequence to go on with. renewed means that the cursor may be gone.
-func (r *Reader) follow(next uint64, renewed context.Context) (uint64, error) {
+func (r *Reader) follow(renewed context.Context, next uint64) (uint64, error) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
 	defer context.AfterFunc(renewed, cancel)()

@@ -69,15 +69,15 @@ func (s *server) managedByFile() {
 		}
 	}
 	pipeline := of(func(in *pipelineID) string { return in.ID })
-	any := of(func(*pipelineID) string { return "" })
+	whichever := of(func(*pipelineID) string { return "" })
 	const why = "Answers 409 MANAGED_BY_FILE: what comes from signal.yaml is changed there"
 	register(s, http.MethodPost, "/pipelines", why, func(_ context.Context, who auth.Actor, _ *struct{}) (*answer, error) {
 		return nil, s.desk.ManagedByFile(who, "")
 	})
 	for _, method := range []string{http.MethodPatch, http.MethodPut, http.MethodDelete} {
 		register(s, method, "/pipelines/{id}", why, pipeline)
-		register(s, method, "/integrations/{id}", why, any)
+		register(s, method, "/integrations/{id}", why, whichever)
 	}
 	register(s, http.MethodPost, "/pipelines/{id}/integrations", why, pipeline)
-	register(s, http.MethodPost, "/integrations/{id}/revisions", why, any)
+	register(s, http.MethodPost, "/integrations/{id}/revisions", why, whichever)
 }

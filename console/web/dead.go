@@ -211,7 +211,7 @@ func (s *site) act(w http.ResponseWriter, r *http.Request, who auth.Actor) error
 	if r.PostForm.Get("do") == "drop" || strings.HasPrefix(back, "/dead-letters") {
 		back = address("/dead-letters", url.Values{"done": {strconv.Itoa(result.Done)}, "did": {r.PostForm.Get("do")}})
 	}
-	http.Redirect(w, r, back, http.StatusSeeOther)
+	http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // backTo keeps it on the console
 	return nil
 }
 

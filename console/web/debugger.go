@@ -256,7 +256,7 @@ func (s *site) open(r *http.Request, who auth.Actor, v *debuggerView, f url.Valu
 		return err
 	}
 	o := openedView{
-		Event: e.Event, Outcome: string(firstNonEmpty(string(t.route.Outcome), string(e.Outcome))), MessageID: e.MessageID, AnonymousID: e.AnonymousID,
+		Event: e.Event, Outcome: firstNonEmpty(string(t.route.Outcome), string(e.Outcome)), MessageID: e.MessageID, AnonymousID: e.AnonymousID,
 		Back: "/debugger" + v.Query, Self: rowHref(e.MessageID, v.Query), Curl: curlOf(t.sent), MayReplay: who.Role.May(auth.Editor),
 		Visitor: address("/debugger", url.Values{"visitor": {e.AnonymousID}}), Only: address("/debugger", with(f, "outcome", string(e.Outcome))),
 		Box: t.box(), Stages: t.stages(), Way: e.Pipeline,

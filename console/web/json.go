@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"html"
 	"io"
-	"net/url"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -232,15 +231,6 @@ func urlView(method, address string) templ.Component {
 		_, err := io.WriteString(w, out.String())
 		return err
 	})
-}
-
-// pathOf gives the path of an address for a row, or "" when it has none.
-func pathOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.EscapedPath()
 }
 
 // pretty gives v as JSON, for what Signal itself made.

@@ -51,13 +51,12 @@ type stage struct {
 // telling is an event with the one integration that is looked at, and what is
 // needed to word it.
 type telling struct {
-	e        desk.EventDetail
-	route    desk.RouteDetail
-	sent     *desk.Attempt
-	status   desk.IntegrationStatus
-	mapping  map[string][]string // consent codes of the pipeline
-	pipeline string
-	query    string
+	e       desk.EventDetail
+	route   desk.RouteDetail
+	sent    *desk.Attempt
+	status  desk.IntegrationStatus
+	mapping map[string][]string // consent codes of the pipeline
+	query   string
 }
 
 // vendor is the integration's vendor as people call it.

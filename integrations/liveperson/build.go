@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/integrations"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
