@@ -291,11 +291,12 @@ func (s *Store) Series(ctx context.Context, f OverviewFilter, buckets int) (Seri
 		grain = hourGrain
 	}
 	buckets = min(max(buckets, 1), 2000)
-	to := ceil(f.To.Unix(), grain)
-	step := max(grain, ceil(ceil(to-f.From.Unix(), int64(buckets))/int64(buckets), grain))
-	from := floor(f.From.Unix(), step)
-	if (to-from+step-1)/step > int64(buckets) {
-		from += step // the step that the range only touches
+	from, to := floor(f.From.Unix(), grain), ceil(f.To.Unix(), grain)
+	step := max(grain, ceil(ceil(to-from, int64(buckets))/int64(buckets), grain))
+	// Steps at round times stay where they are while the range moves on, if as
+	// many as that fit.
+	if round := floor(from, step); (to-round+step-1)/step <= int64(buckets) {
+		from = round
 	}
 	out := Series{Step: time.Duration(step) * time.Second}
 	for at := from; at < to; at += step {

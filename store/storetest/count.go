@@ -236,6 +236,18 @@ var countTests = []test{
 			t.Errorf("an empty step = %+v", empty)
 		}
 	}},
+	{"nothing of a range is left out where its steps are few", func(t *testing.T, open Opener) {
+		s := opened(t, open)
+		ctx := t.Context()
+		must(t, s.ApplyCounts(ctx, store.CountBatch{Ledger: 1, Counts: []store.Count{count("delivered", "", 7)}}))
+		// Ranges that begin at every minute before: some meet a round time inside.
+		for back := 1; back <= 30; back++ {
+			series := get(s.Series(ctx, store.OverviewFilter{From: began.Add(-time.Duration(back) * time.Minute), To: began.Add(time.Minute)}, 1))(t)
+			if len(series.Points) != 1 || series.Points[0].Delivered != 7 {
+				t.Errorf("%d min in 1 step: %+v, want 7 delivered", back+1, series.Points)
+			}
+		}
+	}},
 	{"a series of every range and number of steps fits", func(t *testing.T, open Opener) {
 		s := opened(t, open)
 		ctx := t.Context()
