@@ -115,7 +115,7 @@ func TestFaultsNameFileLineKeyAndRemedy(t *testing.T) {
 		{"a proxy that is none", "192.0.2.1]", "nonsense]", []string{"gateway.trusted_proxies[1]", "is no address or network"}},
 		{"an unknown role", "role: org_admin", "role: boss", []string{"console.api_tokens[0].role", "use viewer, editor or org_admin"}},
 		{"a secret that is not set", "env:CI_TOKEN", "env:NOT_SET", []string{"console.api_tokens[0].token: the environment has no NOT_SET"}},
-		{"a short token", `"env:CI_TOKEN"`, `short`, []string{"at least 8 characters"}},
+		{"an empty token", `"env:CI_TOKEN"`, `""`, []string{"console.api_tokens[0].token: it is required"}},
 		{"a bad pipeline key", "key: dk_test_shop", "key: 'a b'", []string{"signal.yaml:8:5: pipelines[0].key: a pipeline key is"}},
 		{"a missing pipeline key", "key: dk_test_shop", "key: ''", []string{"pipelines[0].key: it is required"}},
 		{"a bad name", "- name: shop", "- name: My Shop", []string{"pipelines[0].name", "use small letters"}},

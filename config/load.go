@@ -156,9 +156,6 @@ func (d *document) tokens(list []Token) []APIToken {
 		at := fmt.Sprintf("console.api_tokens[%d]", i)
 		d.unique(at+".name", t.Name, names)
 		value := d.secret(at+".token", t.Token)
-		if value != "" && len(value) < 8 {
-			d.fault(at+".token", "a token has at least 8 characters")
-		}
 		if value == "" && t.Token == "" {
 			d.fault(at+".token", "it is required: write env:NAME or file:PATH")
 		}
