@@ -77,6 +77,8 @@ func TestAPIByRole(t *testing.T) {
 		{"GET", "/integrations", "/integrations", "", 200, 200, 200},
 		{"GET", "/integrations/{id}", "/integrations/orders", "", 200, 200, 200},
 		{"GET", "/integrations/{pipeline}/{name}", "/integrations/shop/liveperson", "", 200, 200, 200},
+		{"POST", "/integrations/{id}/resume", "/integrations/orders/resume", "", 403, 200, 200},
+		{"POST", "/integrations/{pipeline}/{name}/resume", "/integrations/shop/liveperson/resume", "", 403, 200, 200},
 		{"PATCH", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
 		{"PUT", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
 		{"DELETE", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
@@ -240,7 +242,7 @@ func TestCrossSiteWritesAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.seed()
 	c := b.person(auth.Editor)
-	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/v1/admin/dead-letters/replay"} {
+	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/integrations/resume", "/v1/admin/dead-letters/replay"} {
 		for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
 			r, _ := http.NewRequestWithContext(t.Context(), "POST", b.URL+path, strings.NewReader("do=replay"))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -76,6 +76,7 @@ func newBench(t *testing.T) *bench {
 			b.mu.Unlock()
 			return s.DropDead(ctx, ids)
 		},
+		Resume: func(string) bool { return true },
 		Verify: func(context.Context) (Proof, error) {
 			return Proof{Events: 3, Pairs: 6, Outcomes: map[string]int{"delivered": 5, "pending": 1}}, nil
 		},

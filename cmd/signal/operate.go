@@ -18,7 +18,7 @@ import (
 func (s *server) consoleOptions() console.Options {
 	o := console.Options{
 		Store: s.store, Hub: s.hub, Pipelines: func() []store.Pipeline { return s.cfg.Pipelines },
-		Replay: s.replay, Status: s.status, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
+		Replay: s.replay, Status: s.status, Resume: s.resume, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
 		Endpoint: address(s.gatewayAt), Version: ops.Current().Version, Metrics: ops.Metrics(s.metrics()), Log: s.log,
 		Ready: []ops.Check{{Name: "journal", Run: func(context.Context) error { return s.journal.Ready() }}},
 	}
@@ -48,6 +48,17 @@ func (s *server) replay(ctx context.Context, ids []string) (int, error) {
 
 func (s *server) verify(ctx context.Context) (ledger.Proof, error) {
 	return ledger.Verify(ctx, ledger.Journals{Events: s.events, Ledger: s.ledger, Reports: s.reports})
+}
+
+// resume ends the pause of an integration that runs here.
+func (s *server) resume(id string) bool {
+	for _, c := range s.couriers {
+		if c.ID() == id {
+			c.Resume()
+			return true
+		}
+	}
+	return false
 }
 
 // status is how each integration fares.

@@ -94,6 +94,33 @@ func TestADeadLetterAndItsReplay(t *testing.T) {
 	}
 }
 
+// A wrong setting pauses the integration, shows why, and loses nothing; a person
+// ends the pause.
+func TestAPauseAndItsEnd(t *testing.T) {
+	r := startRig(t, rigOptions{})
+	r.fault(`{"status":404,"code":18,"message":"invalid appInstallationId","count":1}`)
+	for i := range 3 {
+		r.accept(fmt.Sprintf(`{"type":"track","event":"Lead Generated","anonymousId":"ann","properties":{"topic":"t","lead_id":"%d"}}`, i))
+	}
+	var state struct{ State, Reason, Remedy string }
+	r.until(func() bool {
+		r.admin(http.MethodGet, "integrations/liveperson", &state)
+		return state.State == "paused"
+	}, "the integration is paused")
+	if !strings.Contains(state.Reason, "app key") || state.Remedy == "" {
+		t.Errorf("the pause says %+v", state)
+	}
+	if c := r.overview(); c.Delivered != 0 || c.Dead != 0 {
+		t.Errorf("counts while paused = %+v", c)
+	}
+	if status := r.admin(http.MethodPost, "integrations/liveperson/resume", nil); status != 200 {
+		t.Errorf("resume answered %d", status)
+	}
+	if c := r.settle(3); c.Delivered != 3 {
+		t.Errorf("counts = %+v", c)
+	}
+}
+
 // A repeat of a message is answered 200 and counted apart, also after a restart.
 func TestRepeatsAcrossARestart(t *testing.T) {
 	body := `{"type":"page","anonymousId":"ann","messageId":"m1","context":{"page":{"url":"https://shop.example/"}}}`

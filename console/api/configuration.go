@@ -45,6 +45,14 @@ func (s *server) configuration() {
 		i, err := s.desk.Integration(who, in.Pipeline+"/"+in.Name)
 		return &body[desk.Integration]{i}, err
 	})
+	register(s, http.MethodPost, "/integrations/{id}/resume", "Ends the pause of an integration at once", func(_ context.Context, who auth.Actor, in *integrationID) (*body[desk.Integration], error) {
+		i, err := s.desk.Resume(who, in.ID)
+		return &body[desk.Integration]{i}, err
+	})
+	register(s, http.MethodPost, "/integrations/{pipeline}/{name}/resume", "The same by both parts of the ID", func(_ context.Context, who auth.Actor, in *twoParts) (*body[desk.Integration], error) {
+		i, err := s.desk.Resume(who, in.Pipeline+"/"+in.Name)
+		return &body[desk.Integration]{i}, err
+	})
 	type domainInput struct {
 		Account string `query:"account_id" required:"true" pattern:"^[0-9]{1,20}$" doc:"Digits."`
 	}

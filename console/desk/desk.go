@@ -34,6 +34,9 @@ type Options struct {
 	// Replay sends dead letters again through the current revision and gives
 	// how many it took on. They leave the dead letters.
 	Replay func(ctx context.Context, ids []string) (n int, err error)
+	// Resume ends the pause of an integration, by its ID, and reports whether it
+	// runs here.
+	Resume func(id string) bool
 	// Status gives how each integration fares. It is called often.
 	Status func() []IntegrationStatus
 	// Verify proves from the ledger that every accepted event has one outcome

@@ -150,6 +150,22 @@ func (d *Desk) Integration(who auth.Actor, id string) (Integration, error) {
 	return Integration{}, fault(ErrNotFound, "There is no integration %q.", id)
 }
 
+// Resume ends the pause of an integration at once: what waits is tried again,
+// and a setting that is still wrong pauses it again. It is given by ID or name.
+func (d *Desk) Resume(who auth.Actor, id string) (Integration, error) {
+	if err := allow(who, auth.Editor); err != nil {
+		return Integration{}, err
+	}
+	full, err := d.integration(id, "")
+	if err != nil {
+		return Integration{}, err
+	}
+	if d.o.Resume == nil || !d.o.Resume(full) {
+		return Integration{}, fault(ErrAbsent, "This process does not deliver to %s. Ask one with the role worker, or switch the integration on.", full)
+	}
+	return d.Integration(who, full)
+}
+
 func integration(p store.Pipeline, i store.Integration, s IntegrationStatus) Integration {
 	out := Integration{
 		IntegrationStatus: s, Enabled: i.Enabled, Settings: maskSettings(i.Settings), Categories: []string{},

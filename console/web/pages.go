@@ -168,7 +168,10 @@ func (s *site) integration(w http.ResponseWriter, r *http.Request, who auth.Acto
 	if err != nil {
 		return err
 	}
-	v := integrationView{frame: s.frame(r, who, i.Name, "integrations"), Integration: i}
+	v := integrationView{frame: s.frame(r, who, i.Name, "integrations"), Integration: i, MayResume: who.Role.May(auth.Editor)}
+	if !v.MayResume {
+		v.Whose = "Your role is " + who.Role.Word() + ". " + admins(s.desk.Admins(r.Context()))
+	}
 	o, err := s.desk.Overview(r.Context(), who, desk.OverviewQuery{Integration: i.ID, Range: desk.Day})
 	if err != nil {
 		return err
@@ -184,6 +187,16 @@ func (s *site) integration(w http.ResponseWriter, r *http.Request, who auth.Acto
 		v.Settings = append(v.Settings, [2]string{settingWord(k), valueWord(i.Settings[k])})
 	}
 	render(w, r, http.StatusOK, integrationPage(v))
+	return nil
+}
+
+// resume ends a pause and goes back to the integration.
+func (s *site) resume(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
+	i, err := s.desk.Resume(who, r.PostFormValue("id"))
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/integrations/"+i.ID, http.StatusSeeOther) //nolint:gosec // the id is one of ours
 	return nil
 }
 

@@ -54,6 +54,7 @@ func New(d *desk.Desk, who *auth.Auth) http.Handler {
 		"GET /debugger/{id}":                     s.debugger,
 		"GET /integrations":                      s.integrations,
 		"GET /integrations/{pipeline}/{name...}": s.integration,
+		"POST /integrations/resume":              s.resume,
 		"GET /pipelines":                         s.pipelines,
 		"GET /pipelines/{id}":                    s.pipeline,
 		"GET /dead-letters":                      s.dead,
