@@ -196,7 +196,7 @@ func (s *site) resume(w http.ResponseWriter, r *http.Request, who auth.Actor) er
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/integrations/"+i.ID, http.StatusSeeOther) //nolint:gosec // the id is one of ours
+	http.Redirect(w, r, "/integrations/"+i.ID, http.StatusSeeOther)
 	return nil
 }
 
