@@ -44,6 +44,11 @@ func (c *child) configure(data, simulator string) {
 	if err := os.WriteFile(c.config, []byte(src), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
+	c.t.Cleanup(func() { // a test that fails leaves no server behind
+		if c.cmd != nil && c.cmd.ProcessState == nil {
+			c.kill()
+		}
+	})
 }
 
 func (c *child) start() {
