@@ -78,7 +78,8 @@ type Meta struct {
 	Upto uint64 `json:"upto,omitempty"`
 }
 
-// handOn writes the REPORTS frames, then the LEDGER frame that says so. After a
+// handOn writes the REPORTS frames, then the LEDGER frame that says so; upto is
+// the EVENTS sequence that they reach, 0 for a replay. After a
 // failure it finds out what was written all the same, and goes on from there:
 // it returns only when all is written or ctx ends.
 func (w *Worker) handOn(ctx context.Context, o *output, upto uint64) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/datafly/signal/event"
@@ -15,56 +17,62 @@ import (
 )
 
 type replay struct {
-	letters []store.DeadLetter
-	done    chan error
+	ids  []string
+	done chan replayed
+}
+
+type replayed struct {
+	n   int
+	err error
 }
 
 // Replay sends dead letters again through the current revision of their
 // integration: the stored event is governed by the visitor's consent of today,
 // mapped anew and handed on behind what the visitor has waiting. A letter that
-// is handed on, or filtered now, is a dead letter no more. It blocks until all
-// are, and is safe for many goroutines.
-func (w *Worker) Replay(ctx context.Context, letters []store.DeadLetter) error {
-	r := replay{letters, make(chan error, 1)}
+// is handed on, or filtered now, is a dead letter no more; one that is not on
+// the list, or not any more, is passed over. It blocks until all are, gives how
+// many were, and is safe for many goroutines.
+func (w *Worker) Replay(ctx context.Context, ids []string) (int, error) {
+	r := replay{ids, make(chan replayed, 1)}
 	select {
 	case w.replays <- r:
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	select {
-	case err := <-r.done:
-		return err
+	case done := <-r.done:
+		return done.n, done.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 }
 
-func (w *Worker) replay(ctx context.Context, letters []store.DeadLetter) error {
+// replay works through one call of Replay. The letters are read here, in the
+// Worker's own turn, so that two who ask for the same one send it once.
+func (w *Worker) replay(ctx context.Context, ids []string) replayed {
 	out := newOutput()
-	var ids []string
-	for i := range letters {
-		if err := w.again(ctx, out, &letters[i]); err != nil {
-			return fmt.Errorf("replay dead letter %s: %w", letters[i].ID, err)
+	sent := map[string]bool{}
+	for _, id := range ids {
+		d, ok, err := w.opts.Store.DeadLetter(ctx, id)
+		if err == nil && ok && !sent[id] {
+			sent[id] = true
+			err = w.again(ctx, out, &d)
 		}
-		ids = append(ids, letters[i].ID)
-	}
-	for id, items := range out.items {
-		log := w.opts.Reports[id]
-		if log == nil {
-			return fmt.Errorf("replay: integration %s is not there any more", id)
-		}
-		if _, _, err := appendAll(ctx, log, Meta{}, Meta{}, items); err != nil {
-			return fmt.Errorf("replay to %s: %w", id, err)
+		if err != nil {
+			return replayed{0, fmt.Errorf("replay dead letter %s: %w", id, err)}
 		}
 	}
-	if _, _, err := appendAll(ctx, w.opts.Ledger, ledger.Meta{}, ledger.Meta{}, out.entries); err != nil {
-		return fmt.Errorf("write the replay to the ledger: %w", err)
+	if len(sent) == 0 {
+		return replayed{}
+	}
+	if err := w.handOn(ctx, out, 0); err != nil {
+		return replayed{0, fmt.Errorf("replay: %w", err)}
 	}
 	out.note(w.opts.Tap)
-	if _, err := w.opts.Store.DropDead(ctx, ids); err != nil {
-		return fmt.Errorf("take replayed dead letters off the list: %w", err)
+	if _, err := w.opts.Store.DropDead(ctx, slices.Collect(maps.Keys(sent))); err != nil {
+		return replayed{0, fmt.Errorf("take replayed dead letters off the list: %w", err)}
 	}
-	return nil
+	return replayed{n: len(sent)}
 }
 
 // again adds one dead letter to out: pending with the next generation, or
@@ -77,10 +85,13 @@ func (w *Worker) again(ctx context.Context, out *output, d *store.DeadLetter) er
 	routed.Item.Gen, routed.Item.Traced = d.Gen+1, true
 	entry := ledger.Entry{Place: d.Place, Gen: d.Gen + 1, Pipeline: d.Pipeline, Integration: d.Integration, Outcome: trace.Pending, At: time.Now().UTC(), Replayed: true}
 	out.entry(entry)
-	if routed.Reason != "" {
+	switch {
+	case routed.Reason != "":
 		entry.Outcome, entry.Reason, entry.Replayed, entry.Ended = trace.Filtered, routed.Reason, false, true
 		out.entry(entry)
-	} else {
+	case w.opts.Reports[d.Integration] == nil:
+		return fmt.Errorf("integration %s is not there any more", d.Integration)
+	default:
 		out.item(&routed)
 	}
 	if work != nil {

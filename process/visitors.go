@@ -133,10 +133,7 @@ func (v *visitors) snapshot(at mark) (snapshot, bool) {
 // write writes a snapshot down. What could not be written is tried again with
 // the next one.
 func (v *visitors) write(ctx context.Context, s snapshot, log *slog.Logger) {
-	err := v.store.SaveVisitors(ctx, s.rows, s.at.reached)
-	if err == nil {
-		err = v.store.SetCursor(ctx, CursorHanded, store.Cursor{Seq: s.at.handed, Ledger: s.at.ledger})
-	}
+	err := v.put(ctx, s)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if err != nil {
@@ -150,22 +147,24 @@ func (v *visitors) write(ctx context.Context, s snapshot, log *slog.Logger) {
 	v.saving = nil
 }
 
+// put writes the visitors, and then where processing stands.
+func (v *visitors) put(ctx context.Context, s snapshot) error {
+	if err := v.store.SaveVisitors(ctx, s.rows, s.at.reached); err != nil {
+		return fmt.Errorf("write visitors down: %w", err)
+	}
+	if err := v.store.SetCursor(ctx, CursorHanded, store.Cursor{Seq: s.at.handed, Ledger: s.at.ledger}); err != nil {
+		return fmt.Errorf("write down where processing stands: %w", err)
+	}
+	return nil
+}
+
 // save writes down everything that changed, at the end.
 func (v *visitors) save(ctx context.Context, at mark) error {
 	s, ok := v.snapshot(at)
 	if !ok {
 		return nil
 	}
-	v.mu.Lock()
-	v.saving = nil
-	v.mu.Unlock()
-	if err := v.store.SaveVisitors(ctx, s.rows, at.reached); err != nil {
-		return fmt.Errorf("write visitors down: %w", err)
-	}
-	if err := v.store.SetCursor(ctx, CursorHanded, store.Cursor{Seq: at.handed, Ledger: at.ledger}); err != nil {
-		return fmt.Errorf("write down where processing stands: %w", err)
-	}
-	return nil
+	return v.put(ctx, s)
 }
 
 // evict makes room among those that are written down. It is called with the lock

@@ -51,12 +51,12 @@ type Work struct {
 	Bot string // what gave it away, "" for a person
 
 	// Consent.
-	Consent   consent.State // in force: the visitor's, with the event's over it
-	OnEvent   bool          // the event itself said something
-	originals map[string]any
+	Consent consent.State // in force: the visitor's, with the event's over it
+	OnEvent bool          // the event itself said something
 
 	// PII.
 	Hashed, Redacted []string
+	originals        map[string]any // what was hashed or redacted, for the exempted
 
 	// Session.
 	VisitAge time.Duration

@@ -134,7 +134,7 @@ func (w *Worker) loop(ctx context.Context, frames <-chan journal.Frame) error {
 		case <-ctx.Done():
 			return nil
 		case rp := <-w.replays:
-			rp.done <- w.replay(ctx, rp.letters)
+			rp.done <- w.replay(ctx, rp.ids)
 		case <-tick.C:
 			if snapshot, ok := w.visitors.snapshot(w.mark()); ok {
 				saving.Go(func() { w.visitors.write(context.WithoutCancel(ctx), snapshot, w.opts.Log) })

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,13 +284,22 @@ func TestReplayOfADeadLetter(t *testing.T) {
 	if err := s.store.AddDead(t.Context(), []store.DeadLetter{{ID: "d1", Pipeline: "shop", Integration: "shop/x", MessageID: "m0", AnonymousID: "ann", Place: place}}); err != nil {
 		t.Fatal(err)
 	}
+	// Asked for twice at once, and twice in one call: it goes once.
 	s.work(t, testPipeline(t, nil), func(w *Worker) {
-		d, ok, err := s.store.DeadLetter(t.Context(), "d1")
-		if err != nil || !ok {
-			t.Fatal(ok, err)
+		var sent atomic.Int64
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				n, err := w.Replay(t.Context(), []string{"d1", "d1", "unknown"})
+				if err != nil {
+					t.Error(err)
+				}
+				sent.Add(int64(n))
+			})
 		}
-		if err := w.Replay(t.Context(), []store.DeadLetter{d}); err != nil {
-			t.Fatal(err)
+		wg.Wait()
+		if sent.Load() != 1 {
+			t.Errorf("%d were sent again, want 1", sent.Load())
 		}
 	})
 	if got, want := s.handed(t), []string{`{"id":"ann","total":7}`, `{"id":"ann","total":7}`}; !slices.Equal(got, want) {

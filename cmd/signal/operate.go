@@ -18,7 +18,7 @@ import (
 func (s *server) consoleOptions() console.Options {
 	o := console.Options{
 		Store: s.store, Hub: s.hub, Pipelines: func() []store.Pipeline { return s.cfg.Pipelines },
-		Replay: s.replay, Status: s.status, Resume: s.resume, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
+		Replay: s.worker.Replay, Status: s.status, Resume: s.resume, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
 		Endpoint: address(s.gatewayAt), Version: ops.Current().Version, Metrics: ops.Metrics(s.metrics()), Log: s.log,
 		Ready: []ops.Check{{Name: "journal", Run: func(context.Context) error { return s.journal.Ready() }}},
 	}
@@ -28,49 +28,37 @@ func (s *server) consoleOptions() console.Options {
 	return o
 }
 
-// replay sends dead letters again through the current revision.
-func (s *server) replay(ctx context.Context, ids []string) (int, error) {
-	var letters []store.DeadLetter
-	for _, id := range ids {
-		d, ok, err := s.store.DeadLetter(ctx, id)
-		if err != nil {
-			return 0, err
-		}
-		if ok { // else it was replayed or dropped meanwhile
-			letters = append(letters, d)
-		}
-	}
-	if len(letters) == 0 {
-		return 0, nil
-	}
-	return len(letters), s.worker.Replay(ctx, letters)
-}
-
 func (s *server) verify(ctx context.Context) (ledger.Proof, error) {
 	return ledger.Verify(ctx, ledger.Journals{Events: s.events, Ledger: s.ledger, Reports: s.reports})
 }
 
-// resume ends the pause of an integration that runs here.
-func (s *server) resume(id string) bool {
+// courierOf gives the courier of an integration, nil when it is off.
+func (s *server) courierOf(id string) *delivery.Courier {
 	for _, c := range s.couriers {
 		if c.ID() == id {
-			c.Resume()
-			return true
+			return c
 		}
 	}
-	return false
+	return nil
+}
+
+// resume ends the pause of an integration that runs here.
+func (s *server) resume(id string) bool {
+	c := s.courierOf(id)
+	if c != nil {
+		c.Resume()
+	}
+	return c != nil
 }
 
 // status is how each integration fares.
 func (s *server) status() []console.IntegrationStatus {
 	var out []console.IntegrationStatus
-	i := 0
 	for _, p := range s.cfg.Pipelines {
 		for _, in := range p.Integrations {
 			st := console.IntegrationStatus{ID: in.ID, Name: in.Name, Pipeline: in.Pipeline, Vendor: in.Vendor, State: "off"}
-			if in.Enabled {
-				fill(&st, s.couriers[i].Status())
-				i++
+			if c := s.courierOf(in.ID); c != nil {
+				fill(&st, c.Status())
 			}
 			out = append(out, st)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -151,7 +150,7 @@ func (s *server) flushRefusals(ctx context.Context) {
 		return
 	}
 	var rows []store.GatewayCount
-	for k, n := range maps.All(counts) {
+	for k, n := range counts {
 		row := store.GatewayCount{Pipeline: k.pipeline, Kind: store.Rejected, Reason: k.result, Minute: k.minute, N: n}
 		if k.result == ingest.Duplicate {
 			row.Kind, row.Reason = store.Duplicate, ""
