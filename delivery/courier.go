@@ -31,8 +31,9 @@ type Options struct {
 	Store       *store.Store
 
 	// Allowed says right before sending whether the visitor's consent still
-	// lets this integration have the event, and why not.
-	Allowed func(ctx context.Context, pipeline, integration, anonymousID string) (bool, string)
+	// lets this integration have the event, and why not. While it cannot say,
+	// the visitor's lane waits.
+	Allowed func(ctx context.Context, pipeline, integration, anonymousID string) (bool, string, error)
 
 	// PerSecond bounds the requests a second, burst the same. 0 means no bound.
 	PerSecond float64
@@ -61,7 +62,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Allowed == nil {
-		o.Allowed = func(context.Context, string, string, string) (bool, string) { return true, "" }
+		o.Allowed = func(context.Context, string, string, string) (bool, string, error) { return true, "", nil }
 	}
 	return o
 }

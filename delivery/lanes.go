@@ -78,7 +78,7 @@ type laneOptions struct {
 
 	visit   func(ctx context.Context, anonymousID string) (integrations.Visit, error)
 	keep    func(anonymousID string, v integrations.Visit)
-	allowed func(ctx context.Context, pipeline, integration, anonymousID string) (bool, string)
+	allowed func(ctx context.Context, pipeline, integration, anonymousID string) (bool, string, error)
 	settle  func(end) // blocks while too many ends wait to be written down
 	tap     trace.Tap
 	log     *slog.Logger

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -82,7 +83,7 @@ func newBench(s *script, change func(*laneOptions)) *bench {
 	o := laneOptions{
 		pipeline: "shop", integration: "shop/x", connection: s, concurrency: 4, log: slog.New(slog.DiscardHandler),
 		jitter:  func() float64 { return 0.5 },
-		allowed: func(context.Context, string, string, string) (bool, string) { return true, "" },
+		allowed: func(context.Context, string, string, string) (bool, string, error) { return true, "", nil },
 		visit: func(_ context.Context, id string) (integrations.Visit, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -274,13 +275,33 @@ func TestWithdrawnConsentStopsWhatWaits(t *testing.T) {
 		start := time.Now()
 		s := &script{answers: map[string][]attempt.Result{"ann": {{Verdict: attempt.Retry}}}}
 		b := newBench(s, func(o *laneOptions) {
-			o.allowed = func(context.Context, string, string, string) (bool, string) {
-				return time.Since(start) < 2*time.Second, "consent: marketing is not granted any more"
+			o.allowed = func(context.Context, string, string, string) (bool, string, error) {
+				return time.Since(start) < 2*time.Second, "consent: marketing is not granted any more", nil
 			}
 		})
 		b.play(t, time.Minute, item("ann", "view"), item("ann", "order"))
 		wantLines(t, "tries", s.got, []string{"ann/view at 0s"})
 		wantLines(t, "ends", b.ends, []string{"view filtered: consent: marketing is not granted any more", "order filtered: consent: marketing is not granted any more"})
+	})
+}
+
+// A store that is down must neither lose the event nor send what may have been
+// withdrawn.
+func TestNothingIsSentWhileConsentCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		s := &script{}
+		b := newBench(s, func(o *laneOptions) {
+			o.allowed = func(context.Context, string, string, string) (bool, string, error) {
+				if time.Since(start) < 2500*time.Millisecond {
+					return false, "", errors.New("the store is down")
+				}
+				return true, "", nil
+			}
+		})
+		b.play(t, time.Minute, item("ann", "view"))
+		wantLines(t, "tries", s.got, []string{"ann/view at 3s"})
+		wantLines(t, "ends", b.ends, []string{"view delivered"})
 	})
 }
 

@@ -12,12 +12,17 @@ import (
 // step decides about the head of a lane, and sends it if it is to be sent.
 func (l *lanes) step(ctx context.Context, at *lane, h *held) (next, time.Duration) {
 	visit, err := l.opts.visit(ctx, at.anonymousID)
+	var allowed bool
+	var reason string
+	if err == nil {
+		allowed, reason, err = l.opts.allowed(ctx, l.opts.pipeline, l.opts.integration, at.anonymousID)
+	}
 	if err != nil {
-		l.opts.log.Error("a visit cannot be read, delivery waits", "integration", l.opts.integration, "error", err)
+		l.opts.log.Error("a visitor cannot be looked up, delivery waits", "integration", l.opts.integration, "error", err)
 		l.leave()
 		return later, time.Second
 	}
-	if ok, reason := l.opts.allowed(ctx, l.opts.pipeline, l.opts.integration, at.anonymousID); !ok {
+	if !allowed {
 		l.leave()
 		return l.finish(at, h, end{result: trace.Filtered, reason: reason})
 	}

@@ -265,11 +265,13 @@ func (w *Worker) pipeline(name string) *Pipeline {
 }
 
 // Allowed asks again, right before sending, whether the visitor's consent lets
-// the integration have their events. It reads the newest state.
-func (w *Worker) Allowed(ctx context.Context, pipeline, integration, anonymousID string) (bool, string) {
+// the integration have their events, and gives the reason when it does not. It
+// reads the newest state; an error means that it is not known and nothing may
+// be sent yet.
+func (w *Worker) Allowed(ctx context.Context, pipeline, integration, anonymousID string) (bool, string, error) {
 	p := w.pipelines[pipeline]
 	if p == nil {
-		return true, ""
+		return true, "", nil
 	}
 	for i := range p.Routes {
 		r := &p.Routes[i]
@@ -278,13 +280,12 @@ func (w *Worker) Allowed(ctx context.Context, pipeline, integration, anonymousID
 		}
 		state, err := w.visitors.consent(ctx, pipeline, anonymousID)
 		if err != nil {
-			w.opts.Log.Error("the consent of a visitor cannot be read", "integration", integration, "error", err)
-			return true, "" // the gate decided once already; a store that is down must not lose the event
+			return false, "", fmt.Errorf("read the consent of a visitor: %w", err)
 		}
 		d := consent.Decide(state, r.Categories, p.Consent.WhenUnknown)
 		if len(d.Denied) > 0 { // what became unknown was not withdrawn
-			return false, d.Reason + " any more"
+			return false, d.Reason + " any more", nil
 		}
 	}
-	return true, ""
+	return true, "", nil
 }

@@ -241,7 +241,7 @@ func TestVisitorsAreRebuilt(t *testing.T) {
 
 	s = openSite(t, dir)
 	w := s.work(t, testPipeline(t, marketing), func(w *Worker) {
-		if ok, reason := w.Allowed(t.Context(), "shop", "shop/x", "ann"); ok || reason != "consent: marketing is not granted any more" {
+		if ok, reason, err := w.Allowed(t.Context(), "shop", "shop/x", "ann"); err != nil || ok || reason != "consent: marketing is not granted any more" {
 			t.Errorf("Allowed = %v, %q after a withdrawal", ok, reason)
 		}
 	})
