@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/datafly/signal/mapping"
 )
 
 // A Fault is one thing wrong in a file, with its place and the remedy.
@@ -199,35 +201,9 @@ func fieldNamed(t reflect.Type, key string) (reflect.Type, []string) {
 
 // suggestion names the closest of names, or all of them.
 func suggestion(key string, names []string) string {
-	best, bestAt := "", 3
-	for _, n := range names {
-		if at := distance(key, n); at < bestAt {
-			best, bestAt = n, at
-		}
-	}
-	if best != "" {
+	if best := mapping.Nearest(key, names); best != "" {
 		return fmt.Sprintf("; did you mean %s?", best)
 	}
 	sort.Strings(names)
 	return ": use " + strings.Join(names, ", ")
-}
-
-// distance is the number of single-character edits between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

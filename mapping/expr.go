@@ -109,7 +109,7 @@ func exprError(err error, inEach bool) error {
 	case slices.Contains(eventFields, name):
 		return fmt.Errorf("%s is not known to expressions by itself; write event.%s", name, name)
 	}
-	if near := nearest(name, append(functionNames(), "event", "session", "visitor")); near != "" {
+	if near := Nearest(name, append(functionNames(), "event", "session", "visitor")); near != "" {
 		return fmt.Errorf("%s is not known to expressions; did you mean %s?", name, near)
 	}
 	if inEach {

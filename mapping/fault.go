@@ -113,20 +113,22 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// nearest gives the known word that was probably meant, or "".
-func nearest(word string, known []string) string {
+// Nearest gives the known word that was probably meant, two edits away at most
+// and in any case, or "". It serves whoever words a fault in what people type.
+func Nearest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
-		if d := edits(strings.ToLower(word), strings.ToLower(k), distance); d < distance && d < len(k) {
+		if d := Edits(strings.ToLower(word), strings.ToLower(k), distance); d < distance && d < len(k) {
 			best, distance = k, d
 		}
 	}
 	return best
 }
 
-// edits counts the letters to change, add, drop or swap between a and b. It is
-// the optimal string alignment distance; words here are short.
-func edits(a, b string, limit int) int {
+// Edits counts the letters to change, add, drop or swap between a and b. It is
+// the optimal string alignment distance, or limit where the lengths alone are so
+// far apart. Words are short.
+func Edits(a, b string, limit int) int {
 	if d := len(a) - len(b); d >= limit || -d >= limit {
 		return limit
 	}

@@ -232,7 +232,7 @@ func writable(v any) bool {
 func (c *compiler) reading(at string, f *Field, out *field) {
 	if f.As != "" {
 		out.read = readings[f.As]
-		if near := nearest(f.As, readingNames); out.read == nil && near != "" {
+		if near := Nearest(f.As, readingNames); out.read == nil && near != "" {
 			c.fault(at+".as", "there is no reading %s; did you mean %q?", quote(f.As), near)
 		} else if out.read == nil {
 			c.fault(at+".as", "there is no reading %s; use one of %s", quote(f.As), strings.Join(readingNames, ", "))

@@ -175,7 +175,7 @@ func (d *decoder) unknown(k key, path, what string, slots []slot) {
 	for i, s := range slots {
 		names[i] = s.name
 	}
-	if near := nearest(k.name, names); near != "" {
+	if near := Nearest(k.name, names); near != "" {
 		d.faults.addAt(path, k.place, "%s has no key %s; did you mean %q?", what, quote(k.name), near)
 		return
 	}

@@ -100,7 +100,7 @@ func checkRoot(steps []step, s string) error {
 			return nil
 		}
 	}
-	if near := nearest(first, eventFields); near != "" {
+	if near := Nearest(first, eventFields); near != "" {
 		return fmt.Errorf("an event has no field %s; did you mean %q?", quote(first), near)
 	}
 	return fmt.Errorf("an event has no field %s; write %q, or %q for a field of your own at the top of the event", quote(first), "properties."+s, "$."+s)

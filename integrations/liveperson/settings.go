@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/datafly/signal/integrations"
+	"github.com/datafly/signal/mapping"
 )
 
 // A Dialect is one of the two forms that the Monitoring API is described in.
@@ -356,30 +357,9 @@ func nearest(name string, candidates []string) string {
 	fold := func(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)) }
 	best, bestAt := "", 4
 	for _, c := range candidates {
-		if d := distance(fold(name), fold(c)); d < bestAt && d < len(name) {
+		if d := mapping.Edits(fold(name), fold(c), bestAt); d < bestAt && d < len(name) {
 			best, bestAt = c, d
 		}
 	}
 	return best
-}
-
-// distance is how many letters must be put in, taken out or changed to make b
-// of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			step := corner
-			if a[i] != b[j] {
-				step = min(corner, row[j], row[j+1]) + 1
-			}
-			corner, row[j+1] = row[j+1], step
-		}
-	}
-	return row[len(b)]
 }
