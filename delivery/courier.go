@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/integrations"
 	"github.com/datafly/signal/journal"
 	"github.com/datafly/signal/store"
@@ -250,15 +251,38 @@ func (c *Courier) ID() string { return c.opts.Integration.ID }
 // Resume ends a pause at once, because a person changed something.
 func (c *Courier) Resume() { c.lanes.resume() }
 
+// Forget lets the connection find out anew how its vendor wants to be spoken
+// to. Without anything to learn it does nothing.
+func (c *Courier) Forget() {
+	if l, ok := c.opts.Connection.(integrations.Learner); ok {
+		l.Forget()
+	}
+}
+
 // Status is how an integration is doing.
 type Status struct {
-	Paused    bool
-	Reason    string // of the pause
+	Paused  bool // the settings are wrong
+	Holding bool // the breaker is open: the vendor is down
+
+	// Of the pause, or of the breaker.
+	Reason    string
 	Remedy    string
-	Status    int // of the answer that paused it
+	Cause     string
+	Fix       attempt.Fix
+	Field     string
+	Checks    []attempt.Check
+	Status    int // of the answer
 	Code      int
 	Since     time.Time
 	NextProbe time.Time
+
+	PerSecond float64   // requests a second at this instant; 0 means no bound
+	Limit     float64   // as configured
+	Slowed    time.Time // when the vendor last asked to go slower, while PerSecond is below Limit
+
+	Learned  []integrations.Fact
+	Warnings []string
+
 	Waiting   int // items in memory that have not ended
 	Visitors  int // of these
 	Retrying  int // visitors that wait for another try

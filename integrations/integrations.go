@@ -61,6 +61,9 @@ type Item struct {
 	// Payload is what the mapping made, in the vendor's neutral form, with the
 	// mapping's key order and the event's digits.
 	Payload json.RawMessage `json:"p"`
+	// Extra is what a Preparer took of the event beside the mapping. Only the
+	// vendor reads it.
+	Extra json.RawMessage `json:"x,omitempty"`
 }
 
 // Session are the ids of Signal's own session at the time of the event.
@@ -104,6 +107,9 @@ type Visit struct {
 	// Bare says that the ids were refused, so that the next request goes
 	// without any.
 	Bare bool `json:"bare,omitempty"`
+	// Refused are ids that came with events and that the vendor does not know,
+	// so that they are not used again.
+	Refused attempt.IDs `json:"refused,omitzero"`
 }
 
 // Built is what came of items: at most one request, and the items that are not
@@ -113,6 +119,9 @@ type Built struct {
 	Sent    []int    // in the request; their outcome is that of the request
 	Carried []int    // ended: their page address waits in Visit
 	Refused []Refusal
+	// Replaced are items of Sent of which a part was left out, since a later
+	// item of the same request replaces it. They count as sent.
+	Replaced []Refusal
 
 	// Visit replaces the visitor's: at once when there is no request, else when
 	// the request was taken.
@@ -121,7 +130,8 @@ type Built struct {
 	Notes []string
 }
 
-// A Refusal is an item that must not be sent, with the reason for a marketer.
+// A Refusal is an item, or a part of one, that is not sent, with the reason for
+// a marketer.
 type Refusal struct {
 	Item   int
 	Reason string
@@ -136,6 +146,15 @@ type Request struct {
 	Dialect string            `json:"dialect,omitempty"`
 	// Summary is what it became in a few words: "purchase · USD 11.70 · DRV1534XC".
 	Summary string `json:"summary,omitempty"`
+	// From is the message id of its first event.
+	From string `json:"from,omitempty"`
+
+	// Scout says that the connection has yet to find out whether its vendor
+	// takes requests of this form. One scout is under way at a time; the others
+	// wait for its answer and are built anew.
+	Scout bool `json:"-"`
+	// IDs are those that the request carries.
+	IDs attempt.IDs `json:"-"`
 }
 
 // Taken gives the visit after a request that the vendor took, with the ids that

@@ -88,6 +88,11 @@ type Step struct {
 	Reason      string  `json:"reason,omitempty"`
 	Remedy      string  `json:"remedy,omitempty"`
 	Verdict     string  `json:"verdict,omitempty"`
+	// Cause, Fix, Field and Checks explain a failure, as attempt.Result has them.
+	Cause  string          `json:"cause,omitempty"`
+	Fix    string          `json:"fix,omitempty"`
+	Field  string          `json:"field,omitempty"`
+	Checks json.RawMessage `json:"checks,omitempty"` // []attempt.Check
 
 	Method  string            `json:"method,omitempty"`
 	URL     string            `json:"url,omitempty"`
