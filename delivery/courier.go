@@ -283,10 +283,10 @@ type Status struct {
 	Learned  []integrations.Fact
 	Warnings []string
 
-	Waiting   int // items in memory that have not ended
-	Visitors  int // of these
-	Retrying  int // visitors that wait for another try
-	Oldest    time.Time
+	Waiting  int // items in memory that have not ended
+	Visitors int // of these
+	Retrying int // visitors that wait for another try
+	Oldest   time.Time
 }
 
 // Status gives the state at this instant.

@@ -196,6 +196,9 @@ func (w *Work) route(r *Route) Routed {
 		Session: integrations.Session{Vid: w.Visitor.Session.Vid, Sid: w.Visitor.Session.Sid},
 		Payload: result.Payload,
 	}
+	if p, ok := r.Connection.(integrations.Preparer); ok {
+		out.Item.Extra = p.Extract(w.Event)
+	}
 	// A trial build finds what the vendor would refuse, before anything waits.
 	built := r.Connection.Build(integrations.Visit{}, []integrations.Item{out.Item})
 	if len(built.Refused) > 0 {
