@@ -45,6 +45,19 @@ func TestBrowserAnOldReferenceStillWorks(t *testing.T) {
 	}
 }
 
+func TestBrowserPassesOnTheIDsOfLivePersonsOwnTag(t *testing.T) {
+	tab, g := browser(t), newGate(t)
+	url := site(t, g, `<script>document.cookie="LPVID=cyNGViYjc4MmU2MzEzZThm";document.cookie="LPSID-12345678=qCsUrTldTh0UEWLjLCGqkQ";document.cookie="other=secret"</script>`+load)
+	run(t, tab, chromedp.Navigate(url), settled, js(`document.cookie="LPVID=; max-age=0";document.cookie="LPSID-12345678=; max-age=0";datafly.track("A")`), hurry)
+	events := g.wait(t, 2)
+	if got := fmt.Sprint(events[0].Context.Cookies); got != "map[LPSID-12345678:qCsUrTldTh0UEWLjLCGqkQ LPVID:cyNGViYjc4MmU2MzEzZThm]" {
+		t.Errorf("context.cookies = %s, want the two of LivePerson and no other", got)
+	}
+	if got := events[1].Context.Cookies; got != nil {
+		t.Errorf("context.cookies = %v after the tag let go of its ids, want none", got)
+	}
+}
+
 func TestBrowserEventFields(t *testing.T) {
 	tab, g := browser(t), newGate(t)
 	url := site(t, g, load)

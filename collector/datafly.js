@@ -104,6 +104,15 @@ function campaign() {
   return Object.keys(found).length ? found : undefined;
 }
 
+// vendorIds gives the ids of a vendor's own tag on the page, so that what a
+// server reports joins the visit that the tag began: LivePerson's visitor and
+// session (docs/liveperson.md).
+function vendorIds() {
+  const found = {};
+  for (const [, name, value] of document.cookie.matchAll(/(?:^|; )(LPVID|LPSID-\w+)=([^;]*)/g)) found[name] = value;
+  return Object.keys(found).length ? found : undefined;
+}
+
 function context() {
   const { href, pathname, search } = location;
   return {
@@ -113,6 +122,7 @@ function context() {
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     screen: { width: screen.width, height: screen.height },
     campaign: campaign(),
+    cookies: vendorIds(),
     consent: load().c,
     library: { name: NAME, version: VERSION },
   };

@@ -36,6 +36,7 @@ type sent struct {
 
 		Screen   map[string]int
 		Campaign map[string]string
+		Cookies  map[string]string
 		Library  map[string]string
 		Consent  map[string]map[string]bool
 	}
