@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/datafly/signal/event"
 )
 
 // A Visitor is one browser or device of one pipeline, and what is known of the
@@ -27,11 +29,26 @@ type Visitor struct {
 
 // A Session is Signal's own visit. Vid is made once per visitor, Sid once per
 // session; both are 22 characters in the shape that liveperson.md 4.2 shows.
+//
+// A copy of a Session is its own: the maps are never written to, but replaced.
 type Session struct {
 	Vid   string    `json:"vid"`
 	Sid   string    `json:"sid"`
 	Start time.Time `json:"start"`
 	Last  time.Time `json:"last"`
+
+	// Landed is true once an event of the session came from a page.
+	Landed bool `json:"landed,omitempty"`
+	// Campaign is what led to the session, by the names of the collector:
+	// source, medium, name, term, content, and the click ids such as gclid.
+	// Nil when nothing said so.
+	Campaign map[string]string `json:"campaign,omitempty"`
+	// Referrer is the host of the site that led to it, "" for none.
+	Referrer string `json:"referrer,omitempty"`
+
+	// Once are the attributes that are made once in a session and were made in
+	// this one, by integration and name, each with the event that made it.
+	Once map[string]map[string]event.Place `json:"once,omitempty"`
 }
 
 // Rules say when a session ends. They go by receipt time.
@@ -67,14 +84,30 @@ func (v *Visitor) Touch(at time.Time, rules Rules, salt []byte) (began bool) {
 		s.Vid = vid(v, salt)
 	}
 	if s.Sid == "" || at.Sub(s.Last) >= rules.Idle || at.Sub(s.Start) >= rules.Max {
-		s.Start, s.Last = at, at
-		s.Sid = sid(v, at, salt)
+		*s = Session{Vid: s.Vid, Sid: sid(v, at, salt), Start: at, Last: at}
 		return true
 	}
 	if at.After(s.Last) {
 		s.Last = at
 	}
 	return false
+}
+
+// Made notes that the event at a place made the named attributes for an
+// integration, and that they are not due any more in this session.
+func (s *Session) Made(integration string, names []string, by event.Place) {
+	if len(names) == 0 {
+		return
+	}
+	all := make(map[string]map[string]event.Place, len(s.Once)+1)
+	maps.Copy(all, s.Once)
+	one := make(map[string]event.Place, len(all[integration])+len(names))
+	maps.Copy(one, all[integration])
+	for _, name := range names {
+		one[name] = by
+	}
+	all[integration] = one
+	s.Once = all
 }
 
 // Identify links a userId and merges traits, new keys winning. An empty userId

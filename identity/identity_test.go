@@ -47,7 +47,7 @@ func TestIDs(t *testing.T) {
 	a.Touch(at, Rules{}, salt)
 	again.Touch(at, Rules{}, salt)
 	b.Touch(at, Rules{}, salt)
-	if a.Session != again.Session {
+	if !reflect.DeepEqual(a.Session, again.Session) {
 		t.Errorf("the same visitor and instant gave %v and %v", a.Session, again.Session)
 	}
 	if a.Session.Vid == b.Session.Vid || a.Session.Sid == b.Session.Sid {

@@ -15,7 +15,8 @@ import (
 const (
 	maxRules  = 1000
 	maxFields = 200
-	maxDepth  = 14 // steps of a target with those of the each around it
+	maxOnce   = 100 // attributes with once, since each visitor's session remembers them
+	maxDepth  = 14  // steps of a target with those of the each around it
 )
 
 // Compile checks the rules and makes a Program of them. The error joins a
@@ -29,10 +30,13 @@ func (m *Mapping) Compile() (*Program, error) {
 	}
 	c.list("common", m.Common, nil) // for its faults, once
 	c.reserved("common", m.Common, "engagementAttributes", "engagementAttributes is made of the attributes of the rules; write the field there")
+	riding := c.attributes("attributes", m.Attributes, "")
 	for i := range m.Events {
 		r := c.rule(fmt.Sprintf("events[%d]", i), &m.Events[i], m.Common)
+		r.riding = riding
 		c.names(p, r, i, &m.Events[i])
 	}
+	p.once = c.once
 	if _, own := p.types[event.Screen]; !own {
 		if page, ok := p.types[event.Page]; ok { // a screen is the page of an app
 			p.types[event.Screen] = page
@@ -44,10 +48,17 @@ func (m *Mapping) Compile() (*Program, error) {
 	return p, nil
 }
 
+// anyEvent is the name of the rule for every event that has none of its own.
+const anyEvent = "*"
+
+// onceSession is what Attribute.Once may say.
+const onceSession = "session"
+
 // compiler gathers faults on its way through a mapping.
 type compiler struct {
 	faults faultList
-	quiet  bool // the faults of common are told once, not for each rule
+	quiet  bool     // the faults of common are told once, not for each rule
+	once   []string // of the attributes that have it, each once
 }
 
 func (c *compiler) fault(path, format string, args ...any) {
@@ -63,11 +74,13 @@ type rule struct {
 	otherwise  string
 	top        *fieldList // common and event fields
 	attributes []*attribute
+	riding     []*attribute // the mapping's own, behind those of the rule
 }
 
 type attribute struct {
 	name string
 	head []byte // {"type":"…"
+	once string // its name in Input.Made; "" when it is built each time
 	when *expression
 	list *fieldList
 }
@@ -102,14 +115,39 @@ type field struct {
 func (c *compiler) rule(at string, r *EventRule, common []Field) *rule {
 	out := &rule{name: r.Event, otherwise: r.Otherwise, when: c.condition(at+".when", r.When, false)}
 	out.top = c.top(at, r, common)
-	if len(r.Attributes) > maxFields {
-		c.fault(at+".attributes", "there are %d attributes, more than %d", len(r.Attributes), maxFields)
-		return out
+	out.attributes = c.attributes(at+".attributes", r.Attributes, event.FoldName(r.Event)+" ")
+	return out
+}
+
+// attributes compiles a list of them. What is made once is known by its type,
+// behind the event whose rule it belongs to: an edit of the mapping elsewhere
+// does not make it again.
+func (c *compiler) attributes(at string, list []Attribute, owner string) []*attribute {
+	if len(list) > maxFields {
+		c.fault(at, "there are %d attributes, more than %d", len(list), maxFields)
+		return nil
 	}
-	for i := range r.Attributes {
-		out.attributes = append(out.attributes, c.attribute(fmt.Sprintf("%s.attributes[%d]", at, i), &r.Attributes[i]))
+	var out []*attribute
+	for i := range list {
+		where := fmt.Sprintf("%s[%d]", at, i)
+		a := c.attribute(where, &list[i])
+		if list[i].Once != "" {
+			a.once = owner + a.name
+			c.remember(where+".once", a.once)
+		}
+		out = append(out, a)
 	}
 	return out
+}
+
+// remember notes the name of an attribute that is made once.
+func (c *compiler) remember(at, name string) {
+	if slices.Contains(c.once, name) {
+		return
+	}
+	if c.once = append(c.once, name); len(c.once) == maxOnce+1 {
+		c.fault(at, "more than %d attributes are made once, and each visitor's session would have to remember them", maxOnce)
+	}
 }
 
 // top compiles the fields beside engagementAttributes. A field of the event
@@ -174,6 +212,9 @@ func (c *compiler) attribute(at string, a *Attribute) *attribute {
 	if len(a.Fields) == 0 {
 		c.fault(at, "the attribute has no fields; list what it should say")
 	}
+	if a.Once != "" && a.Once != onceSession {
+		c.fault(at+".once", "once cannot be %s; write session, or leave it out for an attribute of each event", quote(a.Once))
+	}
 	c.reserved(at+".fields", a.Fields, "type", "the type is written by itself; change it in the attribute's type")
 	head, err := jsontext.AppendQuote([]byte(`{"type":`), a.Type)
 	if err != nil || strings.ContainsRune(a.Type, 0) {
@@ -221,6 +262,13 @@ func (c *compiler) names(p *Program, r *rule, i int, src *EventRule) {
 
 // enter gives the rule that had the name before.
 func (p *Program) enter(name, folded string, r *rule) *rule {
+	if folded == anyEvent {
+		before := p.any
+		if before == nil {
+			p.any = r
+		}
+		return before
+	}
 	if t := event.Type(folded); t.Known() && t != event.Track {
 		before := p.types[t]
 		if before == nil {

@@ -9,13 +9,15 @@ import (
 
 // Every example of the guide runs: a mapping, an event, and what comes of it.
 // A block that is a list holds fields of one attribute, and its event is the
-// properties of an order.
+// properties of an order. The session is the one that identity would have made
+// of the guide's page with a campaign.
 func TestTheGuide(t *testing.T) {
 	raw, err := os.ReadFile("../docs/mappings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(string(raw), -1)
+	session := map[string]any{"landed": true, "campaign": map[string]any{"source": "google", "medium": "cpc", "name": "spring"}}
 	if len(blocks) == 0 || len(blocks)%3 != 0 {
 		t.Fatalf("%d blocks, want a mapping, an event and a result each time", len(blocks))
 	}
@@ -31,7 +33,7 @@ func TestTheGuide(t *testing.T) {
 				want = `{"engagementAttributes":[{"type":"purchase",` + strings.TrimPrefix(want, "{") + `]}`
 			}
 		}
-		got := compiled(t, rules).Run(Input{Event: received(t, body)})
+		got := compiled(t, rules).Run(Input{Event: received(t, body), Session: session})
 		if kind == "text" {
 			if got.Stop != want {
 				t.Errorf("the event %s\n stops with %q\nwant %q", body, got.Stop, want)

@@ -59,6 +59,9 @@ common:
   - {target: h, value: "true"}
   - {target: i, value: "null"}
   - {target: j, value: "~"}
+attributes:
+  - {type: r, once: session, when: session.landed, fields: [{target: a, source: [session.campaign.source, visitor.userId]}]}
+  - {type: s, fields: [{target: a, value: 1}]}
 events:
   - event: Sold
     aliases: ["404", "on"]
@@ -67,6 +70,7 @@ events:
     fields: [{target: "l[]", source: [properties.a, "$.b"], as: lower, when: "true"}]
     attributes:
       - type: x
+        once: session
         when: "true"
         fields:
           - {target: m, source: properties.m, value_map: {"true": 1, "1.0": one, "null": 2.50}, default_value: 0.10, only_with: n}

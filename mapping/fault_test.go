@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func TestFaults(t *testing.T) {
 		{"a list", "- a", []string{"line 1, column 1: a mapping is an object with keys such as preset, this is a list"}},
 		{"two documents", "preset: a\n---\npreset: b", []string{"line 3, column 1: one text holds one mapping"}},
 		{"a key misspelt", "evnets: []", []string{`line 1, column 1: a mapping has no key "evnets"; did you mean "events"?`}},
-		{"a key that is not known", "rules: []", []string{`a mapping has no key "rules"; it may have preset, common, events`}},
+		{"a key that is not known", "rules: []", []string{`a mapping has no key "rules"; it may have preset, common, attributes, events`}},
 		{"a key twice", "preset: a\npreset: b", []string{"line 2, column 1: preset: preset stands twice"}},
 		{"several at once, each with its place", "common:\n  - {taget: a, source: userId}\n  - target: [b]\n    required: yes please\nevents: 5", []string{
 			`line 2, column 6: common[0]: a field has no key "taget"; did you mean "target"?`,
@@ -52,7 +53,9 @@ func TestFaults(t *testing.T) {
 		{"a source that begins with event", oneField("target: a, source: event.properties.x"), []string{`.source[0]: a path starts inside the event; write "properties.x"`}},
 		{"properties misspelt", oneField("target: a, source: propertes.x"), []string{`an event has no field "propertes"; did you mean "properties"?`}},
 		{"properties left out", oneField("target: a, source: revenue"), []string{`write "properties.revenue", or "$.revenue" for a field of your own`}},
-		{"a source of the session", oneField("target: a, source: session.sid"), []string{"write expr: session.sid instead of source"}},
+		{"the whole session", oneField("target: a, source: session"), []string{`session holds several things; name one of them, such as "session.campaign"`}},
+		{"a field of the session misspelt", oneField("target: a, source: session.campaignn.source"), []string{`a session has no field "campaignn"; did you mean "campaign"?`}},
+		{"a field of the visitor that is not known", oneField("target: a, source: visitor.shoes"), []string{`a visitor has no field "shoes"; it has anonymousId, userId, traits, firstSeen`}},
 		{"a source twice", oneField("target: a, source: [userId, userId]"), []string{`.source[1]: "userId" stands twice`}},
 		{"nothing to write", oneField("target: a"), []string{"the field has nothing to write; give it a source, an expr, a value, or each with fields"}},
 		{"value and source", oneField("target: a, value: 1, source: userId"), []string{"make it default_value"}},
@@ -79,6 +82,11 @@ func TestFaults(t *testing.T) {
 		{"only_with itself", oneField("target: a, source: userId, only_with: a"), []string{"no other field of this list"}},
 		{"the type as a field", oneField("target: type, value: x"), []string{"the type is written by itself"}},
 		{"an attribute without type and fields", "events: [{event: a, attributes: [{when: \"true\"}]}]", []string{"the attribute needs a type", "the attribute has no fields"}},
+		{"a once that is not known", "attributes: [{type: x, once: visit, fields: [{target: a, value: 1}]}]\nevents: [{event: a, attributes: [{type: x, once: Session, fields: [{target: a, value: 1}]}]}]",
+			[]string{`line 1, column 30: attributes[0].once: once cannot be "visit"; write session, or leave it out`, `line 2, column 50: events[0].attributes[0].once: once cannot be "Session"`}},
+		{"an empty once", "attributes: [{type: x, once: , fields: [{target: a, value: 1}]}]", []string{"attributes[0].once: this is empty; write a value or leave the key out"}},
+		{"faults of what rides on every event, told once", "attributes: [{type: x, fields: [{target: a, source: propertes.x}]}]\nevents: [{event: a, fields: [{target: a, value: 1}]}, {event: b, fields: [{target: a, value: 1}]}]",
+			[]string{`line 1, column 53: attributes[0].fields[0].source[0]: an event has no field "propertes"`}},
 		{"engagementAttributes by hand", "common: [{target: \"engagementAttributes[0].x\", value: 1}]", []string{"common[0].target: engagementAttributes is made of the attributes"}},
 		{"a rule without a name", "events: [{attributes: [{type: a, fields: [{target: b, value: 1}]}]}]", []string{"events[0].event: the rule needs the name of its event"}},
 		{"an event twice", "events: [{event: Order Completed, fields: [{target: a, value: 1}]}, {event: Sold, aliases: [x, order_completed], fields: [{target: a, value: 1}]}]",
@@ -116,6 +124,28 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Each visitor's session remembers what was made once, so there may not be any
+// number of it.
+func TestTooMuchToRemember(t *testing.T) {
+	once := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf("{type: t%d, once: session, fields: [{target: a, value: 1}]}", i))
+		}
+		return "[" + strings.Join(list, ", ") + "]"
+	}
+	src := func(riding, own int) string {
+		return "attributes: " + once(riding) + "\nevents: [{event: a, attributes: " + once(own) + "}]"
+	}
+	if err := parseAndCompile(src(60, 40)); err != nil {
+		t.Errorf("100 attributes: %v", err)
+	}
+	err := parseAndCompile(src(60, 50))
+	if faults := Faults(err); len(faults) != 1 || faults[0].Path != "events[0].attributes[40].once" || faults[0].Line != 2 {
+		t.Errorf("110 attributes: %v, want one fault at the 101st", err)
 	}
 }
 

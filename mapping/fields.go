@@ -145,7 +145,7 @@ func (c *compiler) source(at string, before []string, s string, o *listOptions) 
 func union(a, b []*path) []*path {
 	out := slices.Clone(a)
 	for _, p := range b {
-		if !slices.ContainsFunc(out, func(q *path) bool { return q.text == p.text && q.root == p.root }) {
+		if !slices.ContainsFunc(out, func(q *path) bool { return q.text == p.text && q.from == p.from }) {
 			out = append(out, p)
 		}
 	}

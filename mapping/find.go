@@ -62,7 +62,7 @@ func (r *run) anyCounts(fields []int, base int) bool {
 // can be read wins; problems say what could not be.
 func (r *run) value(f *field, at *frame) (v any, source, problems string) {
 	for _, p := range f.paths {
-		v := at.read(r.root, p)
+		v := r.read(at, p)
 		if v == nil {
 			continue
 		}
@@ -168,7 +168,7 @@ func mapKey(v any) (string, bool) {
 func (r *run) each(f *field, into int, at *frame) bool {
 	empty := false
 	for _, p := range f.paths {
-		v := at.read(r.root, p)
+		v := r.read(at, p)
 		list, isList := v.([]any)
 		if object, ok := v.(map[string]any); ok {
 			list = []any{object}
@@ -266,7 +266,7 @@ func (r *run) missing(f *field, at *frame) string {
 	var tried []string
 	for _, p := range f.tried {
 		text := at.name(p)
-		if v := at.read(r.root, p); v != nil && f.each == nil {
+		if v := r.read(at, p); v != nil && f.each == nil {
 			if _, problem := r.take(f, v); problem != "" {
 				text += ", which is " + problem
 			}

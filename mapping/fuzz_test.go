@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,13 +11,17 @@ import (
 )
 
 // Whatever stands in a mapping: Parse and Compile do not panic, and what
-// compiles runs on any event and is exported without loss.
-func FuzzParse(f *testing.F) {
+// compiles runs on any event, makes nothing twice that is made once, and is
+// exported without loss.
+func FuzzCompile(f *testing.F) {
 	f.Add(retailSource(f))
 	f.Add([]byte(one(`{target: "a[0].b[]", source: [properties.x, "$.y"], as: number, default_value: 1.50}`)))
 	f.Add([]byte(one(`{target: a, each: [properties.l, properties], keep_empty: true, fields: [{target: b, expr: "item.x * 2", only_with: c}, {target: c, source: .}]}`)))
 	f.Add([]byte(`{"common":[{"target":"a","value":[1e5,null,{"b":"\u0000"}]}],"events":[{"event":"page","when":"any(event.properties.l, # > 1)"}]}`))
 	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte(riding))
+	f.Add([]byte(`{"attributes":[{"type":"m","once":"session","when":"session.landed","fields":[{"target":"a.b","source":["session.campaign.source","visitor.traits.x"],"value_map":{"a":1}}]}],"events":[{"event":"Sold","attributes":[{"type":"m","once":"session","fields":[{"target":"c","expr":"session.campaign"}]}]},{"event":"page"}]}`))
+	f.Add([]byte("attributes: &a\n- {type: x, once: session, fields: &f [{target: y, source: session.referrer}]}\nevents: [{event: page, attributes: *a, fields: *f}]"))
 	events := []*event.Event{
 		received(f, sold(`{"x":1,"l":[{"x":"2"},{"c":[]},5],"y":{"b":null}}`)),
 		received(f, `{"type":"page","anonymousId":"A"}`),
@@ -80,8 +85,20 @@ func FuzzRun(f *testing.F) {
 
 func checkRun(t *testing.T, p *Program, e *event.Event) {
 	t.Helper()
-	got := p.Run(Input{Event: e})
-	explained := p.Run(Input{Event: e, Explain: true})
+	in := Input{
+		Event:   e,
+		Session: map[string]any{"landed": true, "campaign": map[string]any{"source": "news", "id": "007"}, "referrer": "a.example"},
+		Visitor: map[string]any{"userId": "u", "traits": map[string]any{"x": json.Number("1.50")}},
+	}
+	got := p.Run(in)
+	in.Explain = true
+	explained := p.Run(in)
+	in.Made = got.Made
+	for _, name := range p.Run(in).Made {
+		if slices.Contains(got.Made, name) || !slices.Contains(p.Once(), name) {
+			t.Fatalf("%q is made again, after %q, of %q", name, got.Made, p.Once())
+		}
+	}
 	if !bytes.Equal(got.Payload, explained.Payload) || got.Stop != explained.Stop {
 		t.Fatalf("explained, the payload is %s, without %s", explained.Payload, got.Payload)
 	}

@@ -7,11 +7,12 @@
 // consent and identity and before the vendor builds its request.
 //
 // The room is larger than others because it is a language: its text (source,
-// parse, marshal), its checks (compile, fields, path, shape), its expressions
+// yaml, parse, marshal), its checks (compile, fields, path, shape), its expressions
 // (expr, nodes, operators, functions, decimal) and its run (run, find).
 //
-// A Program is pure: no clock, no I/O, no memory of earlier events. The same
-// event gives the same bytes. Numbers keep their digits from the event to the
+// A Program is pure: no clock, no I/O, no memory of earlier events. What was
+// made once in a session is told with Input and Result. The same input gives
+// the same bytes. Numbers keep their digits from the event to the
 // payload, and a field that finds nothing is left out, never null.
 package mapping
 
@@ -24,6 +25,9 @@ type Mapping struct {
 	Preset string `yaml:"preset,omitempty" json:"preset,omitempty"`
 	// Common are the fields of every payload.
 	Common []Field `yaml:"common,omitempty" json:"common,omitempty"`
+	// Attributes ride on every payload in which they have something to say,
+	// behind the event's own. One that has not is left out without a word.
+	Attributes []Attribute `yaml:"attributes,omitempty" json:"attributes,omitempty"`
 	// Events are the rules, one for each event. An event without a rule is
 	// filtered as not mapped.
 	Events []EventRule `yaml:"events,omitempty" json:"events,omitempty"`
@@ -34,7 +38,7 @@ type Mapping struct {
 // An EventRule says what one event becomes.
 type EventRule struct {
 	// Event is the name of a track, or page, identify, group or screen for the
-	// calls of that type. Names are compared without regard to case, spaces,
+	// calls of that type, or * for every event that has no rule of its own. Names are compared without regard to case, spaces,
 	// underscores and hyphens.
 	Event string `yaml:"event" json:"event"`
 	// Aliases are further names of the same event.
@@ -53,7 +57,10 @@ type EventRule struct {
 // An Attribute is one object in engagementAttributes, an SDE at LivePerson. It
 // is left out when nothing for it was on the event.
 type Attribute struct {
-	Type   string  `yaml:"type" json:"type"`
+	Type string `yaml:"type" json:"type"`
+	// Once is "session" for an attribute that is built once in a session at
+	// most, for each integration; empty for each time.
+	Once   string  `yaml:"once,omitempty" json:"once,omitempty"`
 	When   string  `yaml:"when,omitempty" json:"when,omitempty"`
 	Fields []Field `yaml:"fields,omitempty" json:"fields,omitempty"`
 }
@@ -65,9 +72,9 @@ type Field struct {
 	// Target is a dotted path with [n] for list elements; [] at the end
 	// appends.
 	Target string `yaml:"target" json:"target"`
-	// Source are paths on the event, the first that is present and not null or
-	// "" wins. Inside Each they start at the element, and $. starts at the
-	// event.
+	// Source are paths on the event, or below session and visitor; the first
+	// that is present and not null or "" wins. Inside Each they start at the
+	// element, and $. starts at the event.
 	Source Paths `yaml:"source,omitempty" json:"source,omitempty"`
 	// Expr is an expression over event, session and visitor, and item inside
 	// Each.

@@ -126,8 +126,12 @@ func (c *exprCompiler) member(n *ast.MemberNode) eval {
 
 // constantMember reads event.properties.x in one go and notes that it did.
 func (c *exprCompiler) constantMember(steps []step, root string) eval {
-	p := &path{text: pathText(steps), steps: steps, root: root == "event"}
-	if root == "event" || root == "item" {
+	p := &path{text: pathText(steps), steps: steps}
+	switch root {
+	case "event":
+		p.from = ofEvent
+		c.tried = append(c.tried, p)
+	case "item":
 		c.tried = append(c.tried, p)
 	}
 	switch root {

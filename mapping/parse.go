@@ -91,6 +91,7 @@ func (m *Mapping) decode(d *decoder, n *node, path string) {
 	d.object(n, path, "a mapping", []slot{
 		{"preset", d.text(&m.Preset)},
 		{"common", d.fields(&m.Common)},
+		{"attributes", d.attributes(&m.Attributes)},
 		{"events", func(n *node, path string) {
 			m.Events = items(d, n, path, func(r *EventRule, n *node, path string) { r.decode(d, n, path) })
 		}},
@@ -104,15 +105,14 @@ func (r *EventRule) decode(d *decoder, n *node, path string) {
 		{"when", d.text(&r.When)},
 		{"otherwise", d.text(&r.Otherwise)},
 		{"fields", d.fields(&r.Fields)},
-		{"attributes", func(n *node, path string) {
-			r.Attributes = items(d, n, path, func(a *Attribute, n *node, path string) { a.decode(d, n, path) })
-		}},
+		{"attributes", d.attributes(&r.Attributes)},
 	})
 }
 
 func (a *Attribute) decode(d *decoder, n *node, path string) {
 	d.object(n, path, "an attribute", []slot{
 		{"type", d.text(&a.Type)},
+		{"once", d.text(&a.Once)},
 		{"when", d.text(&a.When)},
 		{"fields", d.fields(&a.Fields)},
 	})
@@ -252,6 +252,12 @@ func (d *decoder) valueMap(n *node, path string) map[string]any {
 func (d *decoder) fields(into *[]Field) func(*node, string) {
 	return func(n *node, path string) {
 		*into = items(d, n, path, func(f *Field, n *node, path string) { f.decode(d, n, path) })
+	}
+}
+
+func (d *decoder) attributes(into *[]Attribute) func(*node, string) {
+	return func(n *node, path string) {
+		*into = items(d, n, path, func(a *Attribute, n *node, path string) { a.decode(d, n, path) })
 	}
 }
 

@@ -3,6 +3,7 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,9 +28,19 @@ const toAppend = -2
 // A path is a compiled source path.
 type path struct {
 	text  string // as written, without $.
-	steps []step
-	root  bool // starts at the event, also inside each
+	steps []step // from where it starts
+	from  origin
 }
+
+// An origin is where a path starts.
+type origin byte
+
+const (
+	ofItem origin = iota // the element of each
+	ofEvent
+	ofSession
+	ofVisitor
+)
 
 // walk follows the path from root; nil when a step is missing.
 func (p *path) walk(root any) any {
@@ -60,12 +71,19 @@ var eventFields = []string{
 	"name", "category", "channel", "integrations", "version",
 }
 
+// sessionFields and visitorFields are what processing tells of the session and
+// the visitor (Input).
+var (
+	sessionFields = []string{"campaign", "referrer", "landed", "vid", "sid", "start", "last"}
+	visitorFields = []string{"anonymousId", "userId", "traits", "firstSeen"}
+)
+
 // parsePath reads a source path. Inside each it starts at the element.
 func parsePath(s string, inEach bool) (*path, error) {
 	if inEach && s == "." {
 		return &path{text: s}, nil
 	}
-	rest, root := strings.CutPrefix(s, "$.")
+	rest, top := strings.CutPrefix(s, "$.")
 	steps, err := parseSteps(rest)
 	if err != nil {
 		return nil, err
@@ -75,30 +93,48 @@ func parsePath(s string, inEach bool) (*path, error) {
 			return nil, fmt.Errorf("%s is for targets; a source names one element such as [0], or use each to go through a list", quote("[]"))
 		}
 	}
-	if !root && !inEach {
-		if err := checkRoot(steps, rest); err != nil {
-			return nil, err
-		}
+	switch {
+	case top:
+		return &path{text: rest, steps: steps, from: ofEvent}, nil
+	case inEach:
+		return &path{text: rest, steps: steps, from: ofItem}, nil
 	}
-	return &path{text: rest, steps: steps, root: root || !inEach}, nil
+	switch first := steps[0].key; first {
+	case "session":
+		return pathInto(ofSession, first, steps, rest, sessionFields)
+	case "visitor":
+		return pathInto(ofVisitor, first, steps, rest, visitorFields)
+	}
+	if err := checkRoot(steps, rest); err != nil {
+		return nil, err
+	}
+	return &path{text: rest, steps: steps, from: ofEvent}, nil
+}
+
+// pathInto makes a path of what stands beside the event, which has the known
+// fields and no others.
+func pathInto(from origin, name string, steps []step, s string, known []string) (*path, error) {
+	if len(steps) == 1 {
+		return nil, fmt.Errorf("%s holds several things; name one of them, such as %q", name, name+"."+known[0])
+	}
+	if field := steps[1].key; !slices.Contains(known, field) {
+		if near := Nearest(field, known); near != "" {
+			return nil, fmt.Errorf("a %s has no field %s; did you mean %q?", name, quote(field), near)
+		}
+		return nil, fmt.Errorf("a %s has no field %s; it has %s", name, quote(field), strings.Join(known, ", "))
+	}
+	return &path{text: s, steps: steps[1:], from: from}, nil
 }
 
 // checkRoot finds the paths that start at the wrong place, the commonest
 // mistake of all.
 func checkRoot(steps []step, s string) error {
 	first := steps[0].key
-	switch first {
-	case "event":
-		if len(steps) > 1 {
-			return fmt.Errorf("a path starts inside the event; write %s", quote(strings.TrimPrefix(s, "event.")))
-		}
-	case "session", "visitor":
-		return fmt.Errorf("%s is known to expressions only; write expr: %s instead of source", first, s)
+	if first == "event" && len(steps) > 1 {
+		return fmt.Errorf("a path starts inside the event; write %s", quote(strings.TrimPrefix(s, "event.")))
 	}
-	for _, known := range eventFields {
-		if first == known {
-			return nil
-		}
+	if slices.Contains(eventFields, first) {
+		return nil
 	}
 	if near := Nearest(first, eventFields); near != "" {
 		return fmt.Errorf("an event has no field %s; did you mean %q?", quote(first), near)
@@ -197,7 +233,7 @@ type frame struct {
 
 // name gives the whole path of p from the event on, for a person.
 func (f *frame) name(p *path) string {
-	if f == nil || p.root {
+	if f == nil || p.from != ofItem {
 		return p.text
 	}
 	at := f.up.name(f.list)
@@ -211,12 +247,17 @@ func (f *frame) name(p *path) string {
 }
 
 // read gives what p finds, nil for null and "".
-func (f *frame) read(root map[string]any, p *path) any {
+func (r *run) read(at *frame, p *path) any {
 	var v any
-	if f == nil || p.root {
-		v = p.walk(root)
-	} else {
-		v = p.walk(f.item)
+	switch p.from {
+	case ofItem:
+		v = p.walk(at.item)
+	case ofEvent:
+		v = p.walk(r.root)
+	case ofSession: // what a program made, which may hold its own kinds of numbers
+		v = plain(p.walk(r.scope.session))
+	case ofVisitor:
+		v = plain(p.walk(r.scope.visitor))
 	}
 	if event.Empty(v) {
 		return nil

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,13 @@ import (
 type Program struct {
 	types map[event.Type]*rule // of page, identify, group and screen
 	names map[string]*rule     // of tracks, by their folded names
+	any   *rule                // of every event without a rule of its own
+	once  []string
 }
+
+// Once names the attributes that are made once in a session at most, as Result
+// and Input name them. Nothing may be written to it.
+func (p *Program) Once() []string { return p.once }
 
 // Input is one event to map, with what processing knows of its session and
 // visitor. Nothing of it is written to.
@@ -22,6 +29,9 @@ type Input struct {
 	Event   *event.Event
 	Session map[string]any
 	Visitor map[string]any
+	// Made names the attributes that are made once in a session and are not
+	// due any more.
+	Made []string
 	// Explain asks for Result.Explain; it costs time.
 	Explain bool
 }
@@ -36,6 +46,8 @@ type Result struct {
 	Faults []string
 	// Explain says where each value of the payload came from, in its order.
 	Explain []Source
+	// Made names the attributes in the payload that are made once in a session.
+	Made []string
 	// Rule is the event name of the rule that was used.
 	Rule string
 }
@@ -75,12 +87,12 @@ func (p *Program) Run(in Input) Result {
 // find gives the rule of an event.
 func (p *Program) find(e *event.Event) (*rule, string) {
 	if e.Type != event.Track {
-		return p.types[e.Type], string(e.Type)
+		return cmp.Or(p.types[e.Type], p.any), string(e.Type)
 	}
 	if r, ok := p.names[e.Name]; ok {
 		return r, e.Name
 	}
-	return p.names[event.FoldName(e.Name)], e.Name
+	return cmp.Or(p.names[event.FoldName(e.Name)], p.any), e.Name
 }
 
 // A found is the value of one field.
@@ -106,6 +118,8 @@ type elementSource struct {
 type run struct {
 	root       map[string]any
 	scope      scope
+	had        []string // Input.Made
+	made       []string // Result.Made
 	values     []found
 	used       int    // the most values at one time
 	arena      []byte // JSON of elements
@@ -124,7 +138,7 @@ func (r *run) begin(in Input) {
 	r.root = in.Event.Fields
 	r.scope.event, r.scope.session, r.scope.visitor = in.Event.Fields, in.Session, in.Visitor
 	r.scope.work = maxWork
-	r.explaining = in.Explain
+	r.explaining, r.had = in.Explain, in.Made
 }
 
 // release keeps the memory and nothing of the event.
@@ -149,18 +163,34 @@ func (r *run) rule(rl *rule) Result {
 	r.note("")
 	w := writer{run: r, base: base, dst: append(r.out, '{')}
 	w.members(&rl.top.shape, 1)
-	built, why := r.attributes(&w, rl)
+	built, why := r.attributes(&w, rl.attributes, 0)
 	if built == 0 && len(rl.attributes) > 0 {
 		r.out = w.dst
 		return r.stop(rl, nothing(rl, why))
 	}
-	for _, reason := range why {
+	built, quiet := r.attributes(&w, rl.riding, built)
+	if built > 0 {
+		w.dst = append(w.dst, ']')
+	}
+	r.tell(why, quiet)
+	r.out = append(w.dst, '}')
+	return Result{Payload: append([]byte(nil), r.out...), Faults: r.faults, Explain: r.explain, Made: r.made, Rule: rl.name}
+}
+
+// tell notes why attributes are not there, when others are. Of one that rides
+// on every event only a failure is told, or each event would say that nothing
+// for it was there.
+func (r *run) tell(own, riding []reason) {
+	for _, reason := range own {
 		if reason.tell {
 			r.faults = append(r.faults, reason.text)
 		}
 	}
-	r.out = append(w.dst, '}')
-	return Result{Payload: append([]byte(nil), r.out...), Faults: r.faults, Explain: r.explain, Rule: rl.name}
+	for _, reason := range riding {
+		if reason.failed {
+			r.faults = append(r.faults, reason.text)
+		}
+	}
 }
 
 func (r *run) stop(rl *rule, why string) Result {
@@ -180,9 +210,10 @@ func notMet(rl *rule, why string) string {
 
 // A reason is why an attribute is not there.
 type reason struct {
-	text  string
-	tell  bool // also when other attributes are there
-	empty bool // nothing for it was on the event
+	text   string
+	tell   bool // also when other attributes are there
+	empty  bool // nothing for it was on the event
+	failed bool // its condition did
 }
 
 // nothing words why no attribute is there.
@@ -199,19 +230,20 @@ func nothing(rl *rule, why []reason) string {
 	return strings.Join(texts, "; ")
 }
 
-// attributes writes engagementAttributes, and gives how many there are and why
-// the others are not.
-func (r *run) attributes(w *writer, rl *rule) (int, []reason) {
-	built, mark := 0, len(w.dst)
+// attributes writes a list of them into engagementAttributes, which is opened
+// with the first and left open. built is how many are there before; it gives
+// how many are there behind them, and why the others are not.
+func (r *run) attributes(w *writer, list []*attribute, built int) (int, []reason) {
+	mark := len(w.dst)
 	var why []reason
-	for _, a := range rl.attributes {
-		if w.dst[len(w.dst)-1] != '{' && built == 0 {
+	for _, a := range list {
+		switch {
+		case built > 0:
 			w.dst = append(w.dst, ',')
-		}
-		if built == 0 {
+		case w.dst[len(w.dst)-1] != '{':
+			w.dst = append(w.dst, `,"engagementAttributes":[`...)
+		default:
 			w.dst = append(w.dst, `"engagementAttributes":[`...)
-		} else {
-			w.dst = append(w.dst, ',')
 		}
 		if reason, ok := r.attribute(w, a, built); !ok {
 			why = append(why, reason)
@@ -221,16 +253,16 @@ func (r *run) attributes(w *writer, rl *rule) (int, []reason) {
 		built++
 		mark = len(w.dst)
 	}
-	if built > 0 {
-		w.dst = append(w.dst, ']')
-	}
 	return built, why
 }
 
 func (r *run) attribute(w *writer, a *attribute, n int) (reason, bool) {
+	if a.once != "" && (slices.Contains(r.had, a.once) || slices.Contains(r.made, a.once)) {
+		return reason{text: a.name + ": it is sent once in a session, and this session has had it"}, false
+	}
 	if ok, why := r.holds(a.when); !ok {
 		if why != "" {
-			return reason{text: a.name + ": its condition could not be worked out: " + why, tell: true}, false
+			return reason{text: a.name + ": its condition could not be worked out: " + why, tell: true, failed: true}, false
 		}
 		return reason{text: a.name + ": its condition is not met (" + a.when.source + ")"}, false
 	}
@@ -249,6 +281,9 @@ func (r *run) attribute(w *writer, a *attribute, n int) (reason, bool) {
 	}
 	inner.members(&a.list.shape, 0)
 	w.dst = append(inner.dst, '}')
+	if a.once != "" {
+		r.made = append(r.made, a.once)
+	}
 	return reason{}, true
 }
 

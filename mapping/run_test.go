@@ -383,6 +383,24 @@ func TestExplain(t *testing.T) {
 }
 
 // A Program is used by all shards at once.
+func TestTheRuleForAnyEventIsForThoseWithoutTheirOwn(t *testing.T) {
+	p := compiled(t, `{common: [{target: id, source: anonymousId}], events: [{event: "*", fields: [{target: rule, value: any}]}, {event: Sold, fields: [{target: rule, value: sold}]}, {event: page, fields: [{target: rule, value: page}]}]}`)
+	for body, want := range map[string]string{
+		sold(`{}`): "sold",
+		`{"type":"track","event":"sold ","anonymousId":"A"}`:  "sold",
+		`{"type":"track","event":"Bought","anonymousId":"A"}`: "any",
+		`{"type":"track","event":"*","anonymousId":"A"}`:      "any",
+		`{"type":"page","anonymousId":"A"}`:                   "page",
+		`{"type":"identify","anonymousId":"A"}`:               "any",
+		`{"type":"group","groupId":"g","anonymousId":"A"}`:    "any",
+	} {
+		r := p.Run(Input{Event: received(t, body)})
+		if got, want := string(r.Payload), `{"id":"A","rule":"`+want+`"}`; got != want {
+			t.Errorf("%s became %s %s, want %s", body, got, r.Stop, want)
+		}
+	}
+}
+
 func TestRunInManyGoroutines(t *testing.T) {
 	p := retail(t)
 	bodies := []string{

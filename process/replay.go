@@ -120,7 +120,7 @@ func (w *Worker) rerun(ctx context.Context, d *store.DeadLetter) (Routed, *Work,
 	if err != nil {
 		return Routed{}, nil, err
 	}
-	work := &Work{Place: d.Place, Received: r, Pipeline: p, Explain: true}
+	work := &Work{Place: d.Place, Received: r, Pipeline: p, Explain: true, Replayed: true}
 	if work.Event, err = event.Decode(r); err != nil {
 		return Routed{}, nil, err
 	}

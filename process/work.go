@@ -16,7 +16,6 @@ import (
 
 	"github.com/datafly/signal/consent"
 	"github.com/datafly/signal/event"
-	"github.com/datafly/signal/identity"
 	"github.com/datafly/signal/integrations"
 	"github.com/datafly/signal/mapping"
 	"github.com/datafly/signal/store"
@@ -46,6 +45,7 @@ type Work struct {
 	Event    *event.Event
 	Visitor  *store.Visitor // written to by the stages
 	Explain  bool           // say which source fed what
+	Replayed bool           // an event of the past, sent again
 
 	// Bots.
 	Bot string // what gave it away, "" for a person
@@ -61,6 +61,7 @@ type Work struct {
 	// Session.
 	VisitAge time.Duration
 	NewVisit bool
+	views    *views // what mappings see of session and visitor; made when needed
 
 	// Identity.
 	Identified []string // what was learned
@@ -146,6 +147,7 @@ func session(w *Work, salt []byte) {
 	at := w.Received.ReceivedAt
 	w.NewVisit = w.Visitor.Touch(at, w.Pipeline.Session, salt)
 	w.VisitAge = at.Sub(w.Visitor.Session.Start)
+	w.Visitor.Session.Arrive(w.Event.Object("context"))
 }
 
 // identified links and merges on identify, and writes what is known of the
@@ -182,8 +184,9 @@ func (w *Work) route(r *Route) Routed {
 		out.Reason = d.Reason
 		return out
 	}
+	see := w.see()
 	result := r.Program.Run(mapping.Input{
-		Event: w.exempted(r.Exempt), Session: sessionView(w.Visitor.Session), Visitor: visitorView(&w.Visitor.Visitor), Explain: w.Explain,
+		Event: w.exempted(r.Exempt), Session: see.session, Visitor: see.visitor, Made: w.made(r), Explain: w.Explain,
 	})
 	out.Faults, out.Explain = result.Faults, result.Explain
 	if result.Stop != "" {
@@ -197,7 +200,7 @@ func (w *Work) route(r *Route) Routed {
 		Payload: result.Payload,
 	}
 	if p, ok := r.Connection.(integrations.Preparer); ok {
-		out.Item.Extra = p.Extract(w.Event)
+		out.Item.Extra = p.Extract(w.exempted(r.Exempt))
 	}
 	// A trial build finds what the vendor would refuse, before anything waits.
 	built := r.Connection.Build(integrations.Visit{}, []integrations.Item{out.Item})
@@ -206,15 +209,10 @@ func (w *Work) route(r *Route) Routed {
 		return out
 	}
 	out.Faults = append(out.Faults, built.Notes...)
+	if !w.Replayed {
+		w.Visitor.Session.Made(r.ID, result.Made, w.Place)
+	}
 	return out
-}
-
-func sessionView(s identity.Session) map[string]any {
-	return map[string]any{"vid": s.Vid, "sid": s.Sid, "start": s.Start.UTC().Format(time.RFC3339Nano), "last": s.Last.UTC().Format(time.RFC3339Nano)}
-}
-
-func visitorView(v *identity.Visitor) map[string]any {
-	return map[string]any{"anonymousId": v.AnonymousID, "userId": v.UserID, "traits": v.Traits, "firstSeen": v.FirstSeen.UTC().Format(time.RFC3339Nano)}
 }
 
 // arrival is the debugger's record of the event.
