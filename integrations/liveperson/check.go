@@ -78,22 +78,31 @@ func checkSDE(raw []byte) sde {
 	return s
 }
 
+// otherNames are what LivePerson itself calls its SDEs elsewhere: on the wire of
+// its reference, in the APIs that report them, and in its libraries. They are
+// taken for mistakes: a mapping writes one name, and the dialect translates.
+// In small letters, without _.
+var otherNames = map[string]string{
+	"cart": "cartStatus", "cartupdate": "cartStatus", "searchinfo": "searchContent", "searchedcontent": "searchContent",
+	"transaction": "purchase", "purchases": "purchase", "viewedproduct": "prodView", "leads": "lead",
+	"customerinfo": "ctmrinfo", "personalinfo": "personal", "marketingcampaigninfo": "mrktInfo", "marketingsource": "mrktInfo",
+	"serviceactivity": "service", "services": "service", "visitorerror": "error",
+}
+
+// sdeNames are the names that a misspelt one is held against.
+var sdeNames = slices.Sorted(maps.Keys(sdes))
+
 // unknownType says what to write in the place of an SDE type that there is not.
-// What LivePerson calls differently when it sends, and when it reports, is
-// taken for a mistake: the dialect translates.
 func unknownType(name string) string {
-	instead := map[string]string{
-		"cart": "cartStatus", "searchinfo": "searchContent", "serviceactivity": "service",
-		"visitorerror": "error", "viewedproduct": "prodView", "customerinfo": "ctmrinfo",
-		"personalinfo": "personal", "marketingcampaigninfo": "mrktInfo", "transaction": "purchase",
-	}[strings.ToLower(name)]
-	for known := range sdes {
-		if strings.EqualFold(known, name) {
+	folded := strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	instead := otherNames[folded]
+	for _, known := range sdeNames {
+		if strings.ToLower(known) == folded {
 			instead = known
 		}
 	}
 	if instead == "" {
-		instead = nearest(name, []string{"cartStatus", "purchase", "prodView", "lead", "searchContent", "ctmrinfo", "personal", "mrktInfo", "service", "error"})
+		instead = nearest(name, sdeNames)
 	}
 	if len(name) > 40 || instead == "" {
 		return "type is not an engagement attribute of LivePerson"
@@ -258,6 +267,8 @@ func (c *checker) leaf(n *node, raw jsontext.Value) {
 		good = k == '0' || k == '"'
 	case boolean:
 		good = k == 't' || k == 'f'
+	case anything:
+		good = true
 	}
 	if !good {
 		c.fault("must be %s, got %s", n.kind.rule(), kindName(k))
@@ -288,7 +299,7 @@ func (c *checker) text(n *node, raw jsontext.Value) {
 		}
 	}
 	if len(n.enum) > 0 && !slices.Contains(n.enum, plainText(raw)) {
-		c.fault("must be %s or %s", strings.Join(n.enum[:len(n.enum)-1], ", "), n.enum[len(n.enum)-1])
+		c.fault("must be %s", n.choice())
 	}
 	if n.kind == language && !isLanguage(plainText(raw)) {
 		c.fault("must be %s", n.kind.rule())

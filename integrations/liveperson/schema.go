@@ -22,6 +22,12 @@ var sdes = map[string]*node{
 	"mrktInfo":      schemaOf(reflect.TypeFor[Marketing]()),
 	"service":       schemaOf(reflect.TypeFor[Service]()),
 	"error":         schemaOf(reflect.TypeFor[VisitorError]()),
+
+	"impDisplay":  schemaOf(reflect.TypeFor[Shown]()),
+	"impAccept":   schemaOf(reflect.TypeFor[Shown]()),
+	"impExpanded": schemaOf(reflect.TypeFor[Expanded]()),
+	"impTimeout":  schemaOf(reflect.TypeFor[Ended]()),
+	"impClose":    schemaOf(reflect.TypeFor[Ended]()),
 }
 
 // A kind is what a value must be.
@@ -36,12 +42,13 @@ const (
 	language
 	list
 	object
+	anything
 )
 
 // rule is how the kind reads in "must be …".
 func (k kind) rule() string {
 	return [...]string{"text", "a number", "a whole number", "a whole number", "true or false",
-		"a language such as en or en-GB", "a list", "an object"}[k]
+		"a language such as en or en-GB", "a list", "an object", "anything"}[k]
 }
 
 // A node says what one value must be.
@@ -71,6 +78,9 @@ func schemaOf(t reflect.Type) *node {
 	case reflect.TypeFor[Channel]():
 		n.kind = looseInteger
 		return n
+	case reflect.TypeFor[Anything]():
+		n.kind = anything
+		return n
 	case reflect.TypeFor[Language]():
 		n.kind = language
 		return n
@@ -93,6 +103,15 @@ func schemaOf(t reflect.Type) *node {
 		panic("liveperson: no schema for " + t.String())
 	}
 	return n
+}
+
+// choice words the enum: "A, B or C".
+func (n *node) choice() string {
+	last := len(n.enum) - 1
+	if last == 0 {
+		return n.enum[0]
+	}
+	return strings.Join(n.enum[:last], ", ") + " or " + n.enum[last]
 }
 
 func (n *node) addField(f reflect.StructField, bit uint) {

@@ -2,11 +2,13 @@ package liveperson
 
 import "encoding/json"
 
-// The types below are the engagement attributes (SDEs) that LivePerson has, as
-// a mapping writes them. They are the schema: checkSDE reads their tags once
-// and holds every SDE against them. A tag "need" marks what LivePerson
-// requires, "min" and "max" bound a whole number, "enum" lists the words a text
-// may be, and "sum" names what a report's summary shows.
+// The types below are the engagement attributes (SDEs) that LivePerson has, and
+// its impression events, as a mapping writes them. They are the schema: checkSDE
+// reads their tags once and holds every SDE against them. A tag "need" marks
+// what LivePerson requires, "min" and "max" bound a whole number, "enum" lists
+// the words a text may be, and "sum" names what a report's summary shows.
+//
+// A text has at most 50,000 characters. A field that is null counts as absent.
 
 // Number is a JSON number with its digits as they came: 11.70 stays 11.70.
 type Number = json.Number
@@ -17,6 +19,9 @@ type Int json.Number
 // Channel is a whole number, also as text in decimal: LivePerson's own pages
 // show both.
 type Channel json.Number
+
+// Anything is a value of which LivePerson's pages show nothing but null.
+type Anything json.RawMessage
 
 // Language is a language, with a country or without: en, en-GB, fr_CA.
 type Language string
@@ -105,13 +110,15 @@ type Search struct {
 }
 
 // CustomerInfo is what the brand knows of a customer. Each one replaces the one
-// before.
+// before, so it is sent whole.
 type CustomerInfo struct {
 	Type string             `json:"type"` // ctmrinfo
 	Info CustomerInfoFields `json:"info" need:"true"`
 }
 
-// CustomerInfoFields are the fields of a CustomerInfo.
+// CustomerInfoFields are the fields of a CustomerInfo. Status and Kind are of
+// lists that the account configures, compared without regard to case; others
+// are taken and are of no use for targeting. Balance may be below 0.
 type CustomerInfoFields struct {
 	Status           string `json:"cstatus"`
 	Kind             string `json:"ctype"`
@@ -139,7 +146,8 @@ type Date struct {
 	Year  Int `json:"year" need:"true" min:"1900" max:"2100"`
 }
 
-// Personal is who the visitor is. Each one replaces the one before.
+// Personal is who the visitor is. Each one replaces the one before, so it is
+// sent whole.
 type Personal struct {
 	Type     string         `json:"type"` // personal
 	Personal PersonalFields `json:"personal" need:"true"`
@@ -178,22 +186,23 @@ type Address struct {
 	Region  string `json:"region"`
 }
 
-// Marketing is where the visitor came from.
+// Marketing is where the visitor came from. Each one replaces the one before.
 type Marketing struct {
 	Type string          `json:"type"` // mrktInfo
 	Info MarketingFields `json:"info" need:"true"`
 }
 
 // MarketingFields are the fields of a Marketing. Channel is 0 direct, 1 search,
-// 2 social, 3 e-mail, 4 referral.
+// 2 social, 3 e-mail, 4 referral. Affiliate is the source, such as google.
 type MarketingFields struct {
 	Channel    Channel `json:"channel" min:"0" max:"4"`
 	Affiliate  string  `json:"affiliate"`
 	CampaignID string  `json:"campaignId"`
 }
 
-// Service is something the brand does for the visitor, such as a ticket.
-// LivePerson marks a repeat by its ServiceID.
+// Service is something the brand does for the visitor, such as a ticket. It is
+// sent whole, since a messaging account replaces the one before. LivePerson
+// marks a repeat by its ServiceID.
 type Service struct {
 	Type    string        `json:"type"` // service
 	Service ServiceFields `json:"service" need:"true"`
@@ -215,11 +224,49 @@ type VisitorError struct {
 	Error VisitorErrorFields `json:"error" need:"true"`
 }
 
-// VisitorErrorFields are the fields of a VisitorError.
+// VisitorErrorFields are the fields of a VisitorError. ContextID is where it
+// happened, such as a form. An error stays with the session until one like it
+// is Resolved.
 type VisitorErrorFields struct {
 	ContextID string `json:"contextId" sum:"yes"`
 	Message   string `json:"message"`
 	Code      string `json:"code" sum:"yes"`
 	Level     Int    `json:"level"`
 	Resolved  bool   `json:"resolved"`
+}
+
+// Shown says that the visitor was shown an engagement, or took it up. Like all
+// impressions it is valid only in the session of LivePerson's in which the
+// engagement was offered; its numbers and the context are those of that offer.
+type Shown struct {
+	Type     string              `json:"type"`                 // impDisplay or impAccept
+	Campaign Int                 `json:"campaign" need:"true"` // campaignId of the offer
+	EngID    Int                 `json:"engId" need:"true"`    // engagementId of the offer
+	Revision Int                 `json:"revision" need:"true"` // engagementRevision of the offer
+	EContext []EngagementContext `json:"eContext" need:"true"`
+}
+
+// EngagementContext names the offer of an engagement.
+type EngagementContext struct {
+	Type string `json:"type" need:"true" enum:"engagementContext"`
+	ID   string `json:"id" need:"true"` // contextId of the offer, such as 1
+}
+
+// Expanded says that the visitor opened an engagement further.
+type Expanded struct {
+	Type            string   `json:"type"` // impExpanded
+	Expanded        Anything `json:"expanded"`
+	UserInit        Anything `json:"userInit"`
+	ActionableItems Anything `json:"actionableItems"`
+	Campaign        Int      `json:"campaign" need:"true"`
+	EngID           Int      `json:"engId" need:"true"`
+	Revision        Int      `json:"revision" need:"true"`
+}
+
+// Ended says that the visitor let an engagement pass, or closed it.
+type Ended struct {
+	Type     string `json:"type"` // impTimeout or impClose
+	Campaign Int    `json:"campaign" need:"true"`
+	EngID    Int    `json:"engId" need:"true"`
+	Revision Int    `json:"revision" need:"true"`
 }

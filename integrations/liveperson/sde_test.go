@@ -37,6 +37,15 @@ func TestCheckSDETakes(t *testing.T) {
 		`{ "lead" : { "topic" : "t" } , "type" : "lead" }`,
 		`{"type":"lead","lead":{"topic":"` + strings.Repeat("ü", maxText) + `"}}`,
 		`{"type":"purchase","total":1e3}`,
+
+		// The impressions, and what may be null in them.
+		`{"type":"impDisplay","campaign":2695999112,"engId":2696029112,"revision":3,"eContext":[{"type":"engagementContext","id":"1"}]}`,
+		`{"type":"impAccept","campaign":2695999112,"engId":2696029112,"revision":3,"eContext":[{"type":"engagementContext","id":"1"}]}`,
+		`{"type":"impExpanded","expanded":null,"userInit":null,"actionableItems":null,"campaign":2695999112,"engId":2696029112,"revision":3}`,
+		`{"type":"impExpanded","expanded":true,"userInit":"yes","actionableItems":[{"a":[1]},null],"campaign":2695999112.0,"engId":2696029112,"revision":0}`,
+		`{"type":"impExpanded","campaign":1,"engId":2,"revision":3,"actionableItems":{"a":{}}}`,
+		`{"type":"impTimeout","campaign":2695999112,"engId":2696029112,"revision":3}`,
+		`{"type":"impClose","campaign":2695999112,"engId":2696029112,"revision":3}`,
 	} {
 		if got := checkSDE([]byte(raw)); len(got.faults) > 0 {
 			t.Errorf("%.200s is refused: %q", raw, got.faults)
@@ -96,7 +105,14 @@ func TestCheckSDERefuses(t *testing.T) {
 		{"the wire's name of a search", `{"type":"searchInfo"}`, []string{`type "searchInfo" is not an engagement attribute of LivePerson; write searchContent`}},
 		{"a name of the reports", `{"type":"serviceActivity"}`, []string{`type "serviceActivity" is not an engagement attribute of LivePerson; write service`}},
 		{"a name in the wrong case", `{"type":"ctmrInfo"}`, []string{`type "ctmrInfo" is not an engagement attribute of LivePerson; write ctmrinfo`}},
-		{"an impression", `{"type":"impDisplay"}`, []string{"type is not an engagement attribute of LivePerson"}},
+		{"an impression without what it is about", `{"type":"impDisplay","campaign":1}`, []string{"impDisplay.engId is missing", "impDisplay.revision is missing", "impDisplay.eContext is missing"}},
+		{"an impression of null", `{"type":"impClose","campaign":null,"engId":1,"revision":1}`, []string{"impClose.campaign is missing"}},
+		{"a context that is none", `{"type":"impAccept","campaign":1,"engId":2,"revision":3,"eContext":[{"type":"page","id":1},"1",{}]}`, []string{
+			"impAccept.eContext[0].type must be engagementContext", "impAccept.eContext[0].id must be text, got a number",
+			"impAccept.eContext[1] must be an object, got text", "impAccept.eContext[2].type is missing", "impAccept.eContext[2].id is missing"}},
+		{"a context where none belongs", `{"type":"impTimeout","campaign":1,"engId":2,"revision":3,"eContext":[]}`, []string{"impTimeout.eContext is not a field of LivePerson"}},
+		{"an impression with its numbers as text", `{"type":"impExpanded","campaign":"1","engId":2.5,"revision":true}`, []string{
+			"impExpanded.campaign must be a whole number, got text", "impExpanded.engId must be a whole number, got a fraction", "impExpanded.revision must be a whole number, got true or false"}},
 		{"one field twice", `{"type":"lead","lead":{"topic":"a","topic":"b"}}`, []string{"lead is not valid JSON"}},
 	}
 	for _, tt := range tests {
@@ -108,28 +124,65 @@ func TestCheckSDERefuses(t *testing.T) {
 	}
 }
 
+// Every name that LivePerson gives an SDE elsewhere is refused with the one to
+// write: those of its reference's wire, of the APIs that report, of its library,
+// and the wrong case.
+func TestEveryOtherNameIsRefusedWithAHint(t *testing.T) {
+	names := map[string]string{
+		"cartStatus":    "cart CART CART_STATUS cartstatus cartUpdate",
+		"purchase":      "PURCHASE Purchase purchases TRANSACTION transaction",
+		"prodView":      "prodview PRODVIEW viewedProduct VIEWED_PRODUCT",
+		"ctmrinfo":      "ctmrInfo CTMRINFO customerInfo CUSTOMER_INFO",
+		"mrktInfo":      "mrktinfo marketingCampaignInfo MARKETING_CAMPAIGN_INFO MARKETING_SOURCE",
+		"personal":      "Personal personalInfo PERSONAL_INFO",
+		"lead":          "LEAD Lead leads",
+		"service":       "SERVICE serviceActivity SERVICE_ACTIVITY services",
+		"error":         "ERROR visitorError VISITOR_ERROR",
+		"searchContent": "searchInfo searchinfo searchcontent SEARCH_CONTENT SEARCHED_CONTENT",
+		"impDisplay":    "impdisplay IMP_DISPLAY impDisplayed",
+	}
+	for want, others := range names {
+		if got := checkSDE([]byte(`{"type":"` + want + `"}`)).faults; slices.ContainsFunc(got, func(f string) bool { return strings.Contains(f, "type ") }) {
+			t.Errorf("%s is refused: %q", want, got)
+		}
+		for _, name := range strings.Fields(others) {
+			fault := `type "` + name + `" is not an engagement attribute of LivePerson; write ` + want
+			if got := checkSDE([]byte(`{"type":"` + name + `"}`)).faults; !slices.Equal(got, []string{fault}) {
+				t.Errorf("%s gives %q, want %q", name, got, fault)
+			}
+		}
+	}
+	if got := checkSDE([]byte(`{"type":"pagediv"}`)).faults; !slices.Equal(got, []string{"type is not an engagement attribute of LivePerson"}) {
+		t.Errorf("pagediv gives %q", got)
+	}
+}
+
 // Every field of every SDE takes what its rule says and nothing else.
 func TestEveryFieldRefusesEveryOtherKind(t *testing.T) {
 	samples := map[kind]string{text: `"x"`, number: `1.5`, integer: `1`, boolean: `true`, list: `[]`, object: `{}`}
 	takes := map[kind][]kind{
 		text: {text}, number: {number, integer}, integer: {integer}, looseInteger: {integer}, boolean: {boolean},
-		language: {}, list: {list}, object: {object},
+		language: {}, list: {list}, object: {object}, anything: {text, number, integer, boolean, list, object},
+	}
+	check := func(field string, n *node, form string) {
+		for k, sample := range samples {
+			if k == object && n.kind == object || len(n.enum) > 0 && k == text || field == "type" {
+				continue // judged by what is inside, or by itself
+			}
+			raw := fmt.Sprintf(form, field, sample)
+			refused := slices.ContainsFunc(checkSDE([]byte(raw)).faults, func(f string) bool {
+				return strings.Contains(f, field+" must be "+n.kind.rule())
+			})
+			if want := !slices.Contains(takes[n.kind], k); refused != want {
+				t.Errorf("%s: refused = %v, want %v", raw, refused, want)
+			}
+		}
 	}
 	for name, schema := range sdes {
-		for wrapper, inner := range schema.fields {
-			for field, n := range inner.fields {
-				for k, sample := range samples {
-					raw := fmt.Sprintf(`{"type":%q,%q:{%q:%s}}`, name, wrapper, field, sample)
-					refused := slices.ContainsFunc(checkSDE([]byte(raw)).faults, func(f string) bool {
-						return strings.Contains(f, field+" must be "+n.kind.rule())
-					})
-					if k == object && n.kind == object || len(n.enum) > 0 && k == text {
-						continue // judged by what is inside
-					}
-					if want := !slices.Contains(takes[n.kind], k); refused != want {
-						t.Errorf("%s: refused = %v, want %v", raw, refused, want)
-					}
-				}
+		for field, n := range schema.fields {
+			check(field, n, `{"type":"`+name+`",%q:%s}`)
+			for part, inner := range n.fields {
+				check(part, inner, `{"type":"`+name+`","`+field+`":{%q:%s}}`)
 			}
 		}
 	}
