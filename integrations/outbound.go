@@ -30,6 +30,12 @@ type ClientOptions struct {
 	// Idle is how many connections stay open between requests. Fewer than the
 	// requests in flight means handshakes under load. Default 64.
 	Idle int
+
+	// Dial opens connections in the place of the network, for tests with a
+	// server in memory. Nothing is resolved then, so the guard against private
+	// addresses has nothing to look at; that against plain HTTP stays. Default
+	// nil: the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Client gives an HTTP client for requests to a vendor: HTTP/1.1 with kept
@@ -45,12 +51,15 @@ func (o Outbound) Client(opts ClientOptions) *http.Client {
 	if opts.Idle == 0 {
 		opts.Idle = 64
 	}
+	if opts.Dial == nil {
+		opts.Dial = o.dial(opts.Connect)
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // many short requests to one host: faster than one shared HTTP/2 connection
 	return &http.Client{
 		Transport: &guard{o, &http.Transport{
 			Proxy:                  nil,
-			DialContext:            o.dial(opts.Connect),
+			DialContext:            opts.Dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    opts.Connect,
 			Protocols:              protocols,

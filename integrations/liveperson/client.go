@@ -32,14 +32,18 @@ func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Re
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
-		return attempt.Result{Verdict: attempt.Hold, Why: "The settings do not make an address.", Remedy: checkDomain}
+		return become(attempt.Result{}, causeAddress)
 	}
 	for name, value := range r.Header {
 		req.Header.Set(name, value)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return noAnswer(err, c.timeout)
+		result := noAnswer(err, c.timeout)
+		if result.Cause != causeStopped {
+			c.nudge() // the domain may be another by now
+		}
+		return result
 	}
 	defer resp.Body.Close()
 
@@ -48,7 +52,7 @@ func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Re
 	cut := readErr != nil || len(body) > maxAnswer
 	body = body[:min(len(body), maxAnswer)]
 	read := readAnswer(body)
-	result := judge(answer{
+	result := c.judge(&r, answer{
 		status:     resp.StatusCode,
 		code:       read.code,
 		message:    read.message,
@@ -64,6 +68,22 @@ func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Re
 	return result
 }
 
+// judge says what an answer means, with what Signal learns from it.
+func (c *Connection) judge(r *integrations.Request, a answer) attempt.Result {
+	if a.status == 400 {
+		a.types = attributeTypes(r.Body)
+	}
+	result := judge(a)
+	c.learn(r, &a, &result)
+	if result.Cause == causeOtherForm && c.settings.Dialect != Auto {
+		result.Fix = attempt.FixSettings // there is nothing to learn again
+	}
+	if cause := causeByName[result.Cause]; cause != nil && cause.moved {
+		c.nudge()
+	}
+	return result
+}
+
 // carriesIDs reports whether the address names a visit.
 func carriesIDs(address string) bool {
 	return strings.Contains(address, "&vid=") || strings.Contains(address, "&sid=")
@@ -72,30 +92,31 @@ func carriesIDs(address string) bool {
 // noAnswer says what it means that there was none. It words the cause by its
 // kind: the error itself has the URL in it, and with it the account.
 func noAnswer(err error, timeout time.Duration) attempt.Result {
-	if cause := wrongSetting(err); cause != "" {
-		return attempt.Result{Verdict: attempt.Hold, Why: cause, Remedy: checkDomain}
+	if name, why := wrongSetting(err); name != "" {
+		return because(attempt.Result{}, name, why)
 	}
-	return attempt.Result{
-		Verdict: attempt.Retry,
-		Why:     "LivePerson does not take reports now. " + cause(err, timeout),
-		Remedy:  byItself,
+	if errors.Is(err, context.Canceled) {
+		return become(attempt.Result{}, causeStopped)
 	}
+	return because(attempt.Result{}, causeUnavailable, cause(err, timeout))
 }
 
-// wrongSetting words what no later try can mend without a person, or "".
-func wrongSetting(err error) string {
-	var name *net.DNSError
+// wrongSetting names the cause that no later try can mend without a person, or
+// "", and says more of it.
+func wrongSetting(err error) (name, why string) {
+	var unknown *net.DNSError
 	switch {
-	case errors.As(err, &name) && name.IsNotFound:
-		return "LivePerson does not answer at this domain. Its name is not known."
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return causeDomain, "Its name is not known."
 	case errors.Is(err, integrations.ErrNotPublic):
-		return "LivePerson does not answer at this domain. Its address is not public, so Signal does not go there."
+		return causeDomain, "Its address is not public, so Signal does not go there."
 	case errors.Is(err, integrations.ErrPlainHTTP):
-		return "LivePerson is spoken to in HTTPS only, and the settings say plain HTTP."
+		return causePlainHTTP, ""
 	}
-	return ""
+	return "", ""
 }
 
+// cause words what went wrong on the way, in a sentence.
 func cause(err error, timeout time.Duration) string {
 	var (
 		name        *net.DNSError

@@ -142,7 +142,7 @@ func TestSendEveryOddAnswer(t *testing.T) {
 		},
 		{
 			name: "a refusal in a wrapper with text for a code", handler: say(400, `{"error":{"message":"Illegal Version","internalCode":"33"}}`),
-			want: attempt.Hold, status: 400, code: 33, why: "LivePerson wants the other dialect.",
+			want: attempt.Reform, status: 400, code: 33, why: "LivePerson wants the other dialect.",
 		},
 		{
 			name: "a refused visit", handler: say(404, `{"message":"invalid sessionId","internalCode":39}`),
@@ -251,7 +251,7 @@ func TestSendWithoutAServer(t *testing.T) {
 		{"an address of our own network", t.Context(), at("https://localhost:1"), attempt.Hold, "LivePerson does not answer at this domain. Its address is not public, so Signal does not go there."},
 		{"plain HTTP to a host that is not open", t.Context(), at("http://localhost:1"), attempt.Hold, "LivePerson is spoken to in HTTPS only, and the settings say plain HTTP."},
 		{"an address that is none", t.Context(), at("http://%zz"), attempt.Hold, "The settings do not make an address."},
-		{"Signal is stopping", stopped, r, attempt.Retry, "LivePerson does not take reports now. Signal stopped while the report was on its way."},
+		{"Signal is stopping", stopped, r, attempt.Retry, "Signal stopped while the report was on its way."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

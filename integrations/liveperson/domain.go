@@ -37,10 +37,15 @@ type Resolver struct {
 // NewResolver gives a Resolver. base is the Domain API's address; "" means
 // DomainAPI, another is for tests and the demo.
 func NewResolver(base string, out integrations.Outbound) *Resolver {
+	return newResolver(base, out, integrations.ClientOptions{})
+}
+
+func newResolver(base string, out integrations.Outbound, opts integrations.ClientOptions) *Resolver {
 	if base == "" {
 		base = DomainAPI
 	}
-	client := out.Client(integrations.ClientOptions{Idle: 1})
+	opts.Idle = 1
+	client := out.Client(opts)
 	client.Timeout = 10 * time.Second
 	return &Resolver{base: strings.TrimSuffix(base, "/"), out: out, http: client}
 }
@@ -93,7 +98,7 @@ func (r *Resolver) ask(ctx context.Context, account string) ([]byte, error) {
 
 // plainCause words a transport error without its address, in half a sentence.
 func plainCause(err error) string {
-	if why := wrongSetting(err); why != "" {
+	if name, _ := wrongSetting(err); name != "" {
 		return "its address is not one that Signal may go to, or is not known"
 	}
 	sentence := cause(err, 10*time.Second)

@@ -1,11 +1,14 @@
 package liveperson
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +24,14 @@ var codes = []int{0, codeInvalid, codeUnknownAccount, 10, 12, codeUnknownApp, co
 
 const codeWrongPath = 28
 
-// Every status there is with every code, so a new rule cannot move an old one
-// unseen.
-func TestJudgeEveryStatusAndCode(t *testing.T) {
+// wantVerdict is what an answer means by LivePerson's pages, said once more and
+// otherwise than judge says it.
+func wantVerdict(status, code int, bare bool) attempt.Verdict {
+	byCode := map[[2]int]attempt.Verdict{
+		{400, codeVersion}:        attempt.Hold,
+		{404, codeUnknownVisitor}: attempt.Rejoin,
+		{404, codeUnknownSession}: attempt.Rejoin,
+	}
 	byStatus := map[int]attempt.Verdict{
 		200: attempt.Delivered, 201: attempt.Delivered,
 		202: attempt.Retry, 408: attempt.Retry, 429: attempt.Retry,
@@ -32,29 +40,48 @@ func TestJudgeEveryStatusAndCode(t *testing.T) {
 	byClass := map[int]attempt.Verdict{
 		1: attempt.Dead, 2: attempt.Hold, 3: attempt.Hold, 4: attempt.Dead, 5: attempt.Retry,
 	}
-	byCode := map[[2]int]attempt.Verdict{
-		{400, codeVersion}:        attempt.Hold,
-		{404, codeUnknownVisitor}: attempt.Rejoin,
-		{404, codeUnknownSession}: attempt.Rejoin,
+	if v, ok := byCode[[2]int{status, code}]; ok {
+		if v == attempt.Rejoin && bare {
+			return attempt.Dead
+		}
+		return v
 	}
+	if v, ok := byStatus[status]; ok {
+		return v
+	}
+	return byClass[status/100]
+}
+
+// Every status there is with every code, with ids and without, so a new rule
+// cannot move an old one unseen.
+func TestJudgeEveryAnswer(t *testing.T) {
+	count := map[attempt.Verdict]int{}
+	rows := 0
 	for status := 100; status < 600; status++ {
 		for _, code := range codes {
-			want, ok := byCode[[2]int{status, code}]
-			if !ok {
-				want, ok = byStatus[status]
+			for _, bare := range []bool{false, true} {
+				rows++
+				got := judge(answer{status: status, code: code, bare: bare})
+				want := attempt.Result{
+					Verdict: wantVerdict(status, code, bare), Status: status, Code: code,
+					Slow:   status == 429,
+					Outage: status == 408 || status/100 == 5 && !(status == 500 && code == codeNotLoaded),
+					Split:  status == 413 || status == 400 && code != codeVersion,
+				}
+				count[want.Verdict]++
+				if got.Verdict != want.Verdict || got.Status != want.Status || got.Code != want.Code {
+					t.Errorf("judge(%d, %d, bare %v) = %v, status %d, code %d, want %v", status, code, bare, got.Verdict, got.Status, got.Code, want.Verdict)
+				}
+				if got.Slow != want.Slow || got.Outage != want.Outage || got.Split != want.Split {
+					t.Errorf("judge(%d, %d, bare %v): slow %v, outage %v, split %v, want %v, %v, %v", status, code, bare, got.Slow, got.Outage, got.Split, want.Slow, want.Outage, want.Split)
+				}
+				checkWords(t, got)
 			}
-			if !ok {
-				want = byClass[status/100]
-			}
-			got := judge(answer{status: status, code: code})
-			if got.Verdict != want {
-				t.Errorf("judge(%d, %d) = %v, want %v", status, code, got.Verdict, want)
-			}
-			if got.Status != status || got.Code != code {
-				t.Errorf("judge(%d, %d) says status %d, code %d", status, code, got.Status, got.Code)
-			}
-			checkWords(t, got)
 		}
+	}
+	want := map[attempt.Verdict]int{attempt.Delivered: 56, attempt.Retry: 2884, attempt.Rejoin: 2, attempt.Hold: 5626, attempt.Dead: 5432}
+	if rows != 14_000 || !maps.Equal(count, want) {
+		t.Errorf("%d answers, %v, want 14000, %v", rows, count, want)
 	}
 }
 
@@ -63,10 +90,13 @@ func TestJudgeEveryStatusAndCode(t *testing.T) {
 func checkWords(t *testing.T, r attempt.Result) {
 	t.Helper()
 	if r.Verdict == attempt.Delivered {
-		if r.Why != "" || r.Remedy != "" {
-			t.Errorf("status %d is delivered and says %q, %q", r.Status, r.Why, r.Remedy)
+		if r.Why != "" || r.Remedy != "" || r.Cause != "" || r.Fix != "" {
+			t.Errorf("status %d is delivered and says %q, %q, %q, %q", r.Status, r.Why, r.Remedy, r.Cause, r.Fix)
 		}
 		return
+	}
+	if c := causeByName[r.Cause]; c == nil || c.Verdict != r.Verdict || c.Fix != r.Fix {
+		t.Errorf("status %d, code %d: cause %q with %v and %q is not as the table has it", r.Status, r.Code, r.Cause, r.Verdict, r.Fix)
 	}
 	for _, s := range []string{r.Why, r.Remedy} {
 		if s == "" || !strings.HasSuffix(s, ".") || strings.ToUpper(s[:1]) != s[:1] {
@@ -79,44 +109,63 @@ func TestJudgeWords(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer answer
-		want   attempt.Verdict
+		cause  string
 		why    string
 		remedy string // a part of it
+		fix    attempt.Fix
 	}{
-		{"an unknown app key", answer{status: 404, code: 18}, attempt.Hold, "LivePerson does not know this app key.", "app_installation_id"},
-		{"an unknown account", answer{status: 404, code: 6}, attempt.Hold, "LivePerson does not know this account.", "account_id"},
-		{"not found", answer{status: 404}, attempt.Hold, "LivePerson does not answer at this domain.", "signal liveperson resolve"},
-		{"signed identities", answer{status: 401}, attempt.Hold, "This account wants signed identities.", "authenticated monitoring"},
-		{"forbidden", answer{status: 403, code: 10}, attempt.Hold, "This account wants signed identities.", "authenticated monitoring"},
-		{"forbidden by a firewall's page", answer{status: 403, foreign: true}, attempt.Hold, "Something else answered for LivePerson.", "proxy"},
-		{"a field", answer{status: 400, code: 5, message: "lead.currency"}, attempt.Dead, "LivePerson refused lead.currency.", "what the mapping writes into lead.currency"},
-		{"a field of the second attribute", answer{status: 400, code: 5, message: "engagementAttributes[1].cart.products[0].quantity"}, attempt.Dead, "LivePerson refused cart.products[0].quantity.", "cart.products[0].quantity"},
-		{"all attributes", answer{status: 400, code: 5, message: "engagementAttributes"}, attempt.Dead, "LivePerson refused engagementAttributes.", "engagementAttributes"},
-		{"no visitor", answer{status: 400, code: 5, message: "consumerId"}, attempt.Dead, "LivePerson refused consumerId.", "identities[0].sub"},
-		{"a value in the place of a field", answer{status: 400, code: 5, message: "jane"}, attempt.Dead, "LivePerson refused the report as invalid.", "Event Debugger"},
-		{"a sentence in the place of a field", answer{status: 400, code: 5, message: "bad value jane@example.com"}, attempt.Dead, "LivePerson refused the report as invalid.", "Event Debugger"},
-		{"no message", answer{status: 400}, attempt.Dead, "LivePerson refused the report as invalid.", "Event Debugger"},
-		{"another version", answer{status: 400, code: 33, message: "Illegal Version"}, attempt.Hold, "LivePerson wants the other dialect.", "dialect"},
-		{"another method", answer{status: 405}, attempt.Hold, "LivePerson wants the other dialect.", "dialect"},
-		{"loading, version 1.1", answer{status: 202, code: 38, message: "Loading account: 1, vid: V"}, attempt.Retry, "LivePerson is still loading this account.", "Nothing to do"},
-		{"loading, version 1.0", answer{status: 500, code: 20, message: "Loading account: 1, vid: V"}, attempt.Retry, "LivePerson is still loading this account.", "Nothing to do"},
-		{"the other 18", answer{status: 500, code: 18}, attempt.Retry, "LivePerson does not take reports now. It answered 500.", "Nothing to do"},
-		{"too fast", answer{status: 429}, attempt.Retry, "LivePerson asks to go slower.", "rate_limit"},
-		{"a proxy that finds nobody", answer{status: 502, foreign: true}, attempt.Retry, "LivePerson does not take reports now. It answered 502.", "Nothing to do"},
-		{"a redirect", answer{status: 307}, attempt.Hold, "LivePerson's address sends us elsewhere.", "monitoring_domain"},
-		{"another 2xx", answer{status: 204}, attempt.Hold, "Something else answered for LivePerson.", "proxy"},
-		{"too large", answer{status: 413}, attempt.Dead, "LivePerson finds the report too large.", "Shorten"},
-		{"another 4xx", answer{status: 422}, attempt.Dead, "LivePerson refused the report. It answered 422.", "Event Debugger"},
-		{"a visit that is over", answer{status: 404, code: 39}, attempt.Rejoin, "LivePerson does not know this visit any more.", "Nothing to do"},
-		{"a visit that was not named", answer{status: 404, code: 37, bare: true}, attempt.Dead, "LivePerson does not know this visit, though the report named none.", "Event Debugger"},
+		{"an unknown app key", answer{status: 404, code: 18}, "unknown_app_key", "LivePerson does not know this app key.", "app_installation_id", attempt.FixSettings},
+		{"an unknown account", answer{status: 404, code: 6}, "unknown_account", "LivePerson does not know this account.", "account_id", attempt.FixSettings},
+		{"not found", answer{status: 404}, "wrong_domain", "LivePerson does not answer at this domain.", "signal liveperson resolve", attempt.FixDomain},
+		{"a page that is not found", answer{status: 404, foreign: true}, "wrong_domain", "LivePerson does not answer at this domain.", "signal liveperson resolve", attempt.FixDomain},
+		{"signed identities", answer{status: 401}, "signed_identities", "This account wants signed identities.", "identity_token", attempt.FixIdentities},
+		{"forbidden", answer{status: 403, code: 10}, "signed_identities", "This account wants signed identities.", "authenticated monitoring", attempt.FixIdentities},
+		{"forbidden by a firewall's page", answer{status: 403, foreign: true}, "foreign_answer", "Something else answered for LivePerson.", "proxy", attempt.FixSettings},
+		{"a field", answer{status: 400, code: 5, message: "lead.currency"}, "refused_field", "LivePerson refused lead.currency.", "what the mapping writes into lead.currency", attempt.FixMapping},
+		{"a field of the second attribute", answer{status: 400, code: 5, message: "engagementAttributes[1].cart.products[0].quantity"}, "refused_field", "LivePerson refused cart.products[0].quantity.", "cart.products[0].quantity", attempt.FixMapping},
+		{"a field of the second attribute, whose type is known", answer{status: 400, code: 5, message: "engagementAttributes[1].cart.products[0].quantity", types: []string{"lead", "purchase"}}, "refused_field", "LivePerson refused purchase.cart.products[0].quantity.", "purchase.cart", attempt.FixMapping},
+		{"all attributes", answer{status: 400, code: 5, message: "engagementAttributes"}, "refused_field", "LivePerson refused engagementAttributes.", "engagementAttributes", attempt.FixMapping},
+		{"no visitor", answer{status: 400, code: 5, message: "consumerId"}, "refused_visitor", "LivePerson refused consumerId.", "identities[0].sub", attempt.FixMapping},
+		{"a value in the place of a field", answer{status: 400, code: 5, message: "jane"}, "invalid_report", "LivePerson refused the report as invalid.", "Event Debugger", attempt.FixMapping},
+		{"a sentence in the place of a field", answer{status: 400, code: 5, message: "bad value jane@example.com"}, "invalid_report", "LivePerson refused the report as invalid.", "Event Debugger", attempt.FixMapping},
+		{"no message", answer{status: 400}, "invalid_report", "LivePerson refused the report as invalid.", "Event Debugger", attempt.FixMapping},
+		{"a firewall's page instead of a report", answer{status: 400, foreign: true}, "foreign_refusal", "Something else answered for LivePerson. It answered 400.", "proxy", attempt.FixReplay},
+		{"another version", answer{status: 400, code: 33, message: "Illegal Version"}, "other_dialect", "LivePerson wants the other dialect.", "dialect", attempt.FixForm},
+		{"another method", answer{status: 405}, "other_dialect", "LivePerson wants the other dialect.", "dialect", attempt.FixForm},
+		{"loading, version 1.1", answer{status: 202, code: 38, message: "Loading account: 1, vid: V"}, "loading_account", "LivePerson is still loading this account.", "Nothing to do", ""},
+		{"loading, version 1.0", answer{status: 500, code: 20, message: "Loading account: 1, vid: V"}, "loading_account", "LivePerson is still loading this account.", "Nothing to do", ""},
+		{"the other 18", answer{status: 500, code: 18}, "unavailable", "LivePerson does not take reports now. It answered 500.", "Nothing to do", ""},
+		{"too many visits", answer{status: 503, code: 18, message: "Capped"}, "capped", "LivePerson does not take reports now. It answered 503.", "rate_limit", attempt.FixRate},
+		{"too many visits, without a code", answer{status: 500, message: "session creation was capped"}, "capped", "LivePerson does not take reports now. It answered 500.", "rate_limit", attempt.FixRate},
+		{"too fast", answer{status: 429}, "too_fast", "LivePerson asks to go slower.", "rate_limit", attempt.FixRate},
+		{"a proxy that finds nobody", answer{status: 502, foreign: true}, "unavailable", "LivePerson does not take reports now. It answered 502.", "Nothing to do", ""},
+		{"a redirect", answer{status: 307}, "redirect", "LivePerson's address sends us elsewhere.", "monitoring_domain", attempt.FixSettings},
+		{"another 2xx", answer{status: 204}, "foreign_answer", "Something else answered for LivePerson.", "proxy", attempt.FixSettings},
+		{"too large", answer{status: 413}, "too_large", "LivePerson finds the report too large.", "Shorten", attempt.FixMapping},
+		{"another 4xx", answer{status: 422}, "refused_report", "LivePerson refused the report. It answered 422.", "Event Debugger", attempt.FixMapping},
+		{"a visit that is over", answer{status: 404, code: 39}, "unknown_visit", "LivePerson does not know this visit any more.", "Nothing to do", ""},
+		{"a visit that was not named", answer{status: 404, code: 37, bare: true}, "unknown_visit_without_ids", "LivePerson does not know this visit, though the report named none.", "Event Debugger", attempt.FixReplay},
+		{"no status of HTTP", answer{status: 100}, "impossible_answer", "LivePerson gave an answer that no report can have. It answered 100.", "proxy", attempt.FixReplay},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := judge(tt.answer)
-			if got.Verdict != tt.want || got.Why != tt.why || !strings.Contains(got.Remedy, tt.remedy) {
-				t.Errorf("judge(%+v):\n got %v %q %q\nwant %v %q, remedy with %q", tt.answer, got.Verdict, got.Why, got.Remedy, tt.want, tt.why, tt.remedy)
+			if got.Cause != tt.cause || got.Why != tt.why || !strings.Contains(got.Remedy, tt.remedy) || got.Fix != tt.fix {
+				t.Errorf("judge(%+v):\n got %q %q %q %q\nwant %q %q, remedy with %q, %q", tt.answer, got.Cause, got.Why, got.Remedy, got.Fix, tt.cause, tt.why, tt.remedy, tt.fix)
 			}
+			checkWords(t, got)
 		})
+	}
+}
+
+func TestCappedAsksToGoSlowerAndIsAnOutage(t *testing.T) {
+	for message, want := range map[string]bool{"capped": true, "Sessions CAPPED for visitor": true, "uncapped": false, "handicapped": false, "": false} {
+		if got := judge(answer{status: 503, code: 18, message: message}); got.Slow != want || !got.Outage {
+			t.Errorf("503 %q: slow %v, outage %v, want %v, true", message, got.Slow, got.Outage, want)
+		}
+	}
+	if got := judge(answer{status: 400, code: 5, message: "capped"}); got.Slow {
+		t.Error("a 400 that says capped asks to go slower")
 	}
 }
 
@@ -190,6 +239,7 @@ func TestNoAnswer(t *testing.T) {
 		want attempt.Verdict
 		why  string
 	}{
+		{"Signal's own end", wrap(context.Canceled), attempt.Retry, "Signal stopped while the report was on its way."},
 		{"a name that is not known", wrap(&net.DNSError{Name: "va.v.liveperson.net", IsNotFound: true}), attempt.Hold, "LivePerson does not answer at this domain. Its name is not known."},
 		{"a name server that does not answer", wrap(&net.DNSError{Name: "va.v.liveperson.net", IsTimeout: true}), attempt.Retry, "LivePerson does not take reports now. Its name could not be looked up."},
 		{"a private address", wrap(integrations.ErrNotPublic), attempt.Hold, "LivePerson does not answer at this domain. Its address is not public, so Signal does not go there."},
@@ -204,6 +254,9 @@ func TestNoAnswer(t *testing.T) {
 			got := noAnswer(tt.err, 10*time.Second)
 			if got.Verdict != tt.want || got.Why != tt.why {
 				t.Errorf("noAnswer(%v):\n got %v %q\nwant %v %q", tt.err, got.Verdict, got.Why, tt.want, tt.why)
+			}
+			if outage := tt.want == attempt.Retry && tt.name != "Signal's own end"; got.Outage != outage {
+				t.Errorf("noAnswer(%v): outage %v, want %v", tt.err, got.Outage, outage)
 			}
 			checkWords(t, got)
 		})
@@ -244,19 +297,64 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
+// FuzzReadAnswer holds that nothing that can come as an answer makes reading or
+// judging it panic, and that our sentences hold nothing of it but names of
+// fields.
 func FuzzReadAnswer(f *testing.F) {
-	f.Add([]byte(`{"error":{"error":{"message":"m","internalCode":"5"}}}`))
-	f.Add([]byte(`{"sessionId":"\ud800","vid":-1e5}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		a := readAnswer(body)
+	for _, seed := range []string{
+		`{"sessionId":"Vo13h4lpShW655STQJi9Jg","visitorId":"A0ZTA5YTVlYTY5NTI1ODYx","pageId":"1674628973"}`,
+		`{"time": 1501074704502, "message": "Loading account: ta3hWd4IgG, vid: myVisitorId", "internalCode": 38}`,
+		`{"time": 1513095142268, "message": "consumerId", "internalCode": 5}`,
+		`{"time":1,"message":"engagementAttributes[2].cart.total","internalCode":5}`,
+		`{"time":1,"message":"Illegal Version","internalCode":"33"}`,
+		`{"message":"invalid sessionId","internalCode":39}`,
+		`{"message":"capped","internalCode":18}`,
+		`{"error":{"error":{"message":"m","internalCode":"5"}}}`,
+		`{"sessionId":"\ud800","vid":-1e5}`,
+		`<html>Bad Gateway</html>`, "\xff\xfe", "",
+	} {
+		f.Add(400, seed)
+		f.Add(500, seed)
+	}
+	plain := regexp.MustCompile(`^[\pL\pN .,:;()'_\[\]-]*$`)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		a := readAnswer([]byte(body))
 		if len(a.ids.Visitor) > maxID || len(a.ids.Session) > maxID {
 			t.Fatalf("%q gives ids that are too long", body)
 		}
-		r := judge(answer{status: 400, code: a.code, message: a.message})
-		if field := fieldIn(a.message); field != "" && len(field) > 300 {
-			t.Fatalf("%q gives the field %q", body, field)
+		if v := visitorIn(a.message); len(v) > maxID || !strings.Contains(a.message, v) {
+			t.Fatalf("%q gives the visitor %q", body, v)
 		}
-		checkWords(t, r)
+		for _, types := range [][]string{nil, {"lead", "cartStatus", "?"}} {
+			said := answer{status: status, code: a.code, message: a.message, foreign: a.foreign, types: types}
+			r := judge(said)
+			checkWords(t, r)
+			for part := range strings.SplitSeq(indexes.ReplaceAllString(r.Field, ""), ".") {
+				if r.Field != "" && !fieldNames[part] {
+					t.Fatalf("%q gives the field %q", body, r.Field)
+				}
+			}
+			if len(r.Field) > 300 {
+				t.Fatalf("%q gives a field of %d characters", body, len(r.Field))
+			}
+			for _, s := range []string{r.Why, r.Remedy, anomaly(a, len(body), false)} {
+				bare := strings.ReplaceAll(s, r.Field, "")
+				if !plain.MatchString(bare) || r.Field == "" && len(s) > 400 {
+					t.Fatalf("%q makes Signal say %q", body, s)
+				}
+			}
+			// The same answer without its message says the same but for the field.
+			if r.Field == "" && r.Cause != causeCapped {
+				silent := said
+				silent.message = ""
+				if other := judge(silent); other.Why != r.Why || other.Remedy != r.Remedy {
+					t.Fatalf("%q makes Signal say %q, without its message %q", body, r.Why, other.Why)
+				}
+			}
+			if k, next := (knowledge{}).after(report{form: DialectSignal, pageOnly: true, own: true}, &said, r, time.Time{}); next.Verdict == attempt.Delivered && k.Form.Value != "" {
+				t.Fatalf("%q teaches the form %q", body, k.Form.Value)
+			}
+		}
 	})
 }
 

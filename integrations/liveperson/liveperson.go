@@ -3,17 +3,22 @@
 // info become engagement attributes (SDEs) of one consumer.
 //
 // Mappings write SDEs with Signal's names (cartStatus, searchContent). Build
-// checks each against LivePerson's schema, translates it to the dialect of the
-// settings, and makes one request of the items of one visitor. Send makes one
-// try, and judge says what its answer means. Nothing here keeps state: what is
-// known of a visitor comes in as integrations.Visit and goes out the same way.
+// checks each against LivePerson's schema, translates it to the dialect in
+// force, and makes one request of the items of one visitor. Send makes one try,
+// and judge says what its answer means. What is known of a visitor comes in as
+// integrations.Visit and goes out the same way. What a Connection itself keeps
+// is what it learned of the account: the form of its reports, and its domain.
 // Nothing here logs.
 package liveperson
 
 import (
+	"context"
 	"embed"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/datafly/signal/integrations"
@@ -24,6 +29,12 @@ var (
 	_ integrations.Connection = (*Connection)(nil)
 	_ integrations.Paced      = (*Connection)(nil)
 	_ integrations.Batcher    = (*Connection)(nil)
+	_ integrations.Reformer   = (*Connection)(nil)
+	_ integrations.Splitter   = (*Connection)(nil)
+	_ integrations.Learner    = (*Connection)(nil)
+	_ integrations.Tended     = (*Connection)(nil)
+	_ integrations.Diagnoser  = (*Connection)(nil)
+	_ integrations.Warner     = (*Connection)(nil)
 )
 
 //go:embed presets/*.yaml
@@ -38,6 +49,10 @@ type Options struct {
 
 	// Connect bounds opening a connection within a try. Default 5 s.
 	Connect time.Duration
+
+	// Dial opens connections in the place of the network, for tests with a
+	// server in memory. Default nil: the network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Vendor is LivePerson. It is safe for many goroutines.
@@ -61,12 +76,21 @@ func (v *Vendor) Check(settings map[string]any, out integrations.Outbound) (inte
 	if err != nil {
 		return nil, err
 	}
-	return &Connection{
+	dialing := integrations.ClientOptions{Connect: v.opts.Connect, Dial: v.opts.Dial, Idle: s.Concurrency}
+	c := &Connection{
 		settings: s,
-		form:     s.form(),
+		out:      out,
 		timeout:  v.opts.Timeout,
-		http:     out.Client(integrations.ClientOptions{Connect: v.opts.Connect, Idle: s.Concurrency}),
-	}, nil
+		http:     out.Client(dialing),
+		wake:     make(chan struct{}, 1),
+		turn:     make(chan struct{}, 1),
+		prover:   s.prover(out),
+	}
+	if host, _ := splitPort(s.MonitoringDomain); s.DomainAPI != "" || !out.Allows(host) {
+		c.resolver = newResolver(s.DomainAPI, out, dialing)
+	}
+	c.stance.Store(s.stance(s.MonitoringDomain, s.plain, knowledge{}))
+	return c, nil
 }
 
 // Preset gives a mapping of this package by name: "retail" or "blank".
@@ -82,9 +106,21 @@ func (v *Vendor) Preset(name string) ([]byte, bool) {
 // goroutines.
 type Connection struct {
 	settings Settings
-	form     form
+	out      integrations.Outbound
 	timeout  time.Duration
 	http     *http.Client
+	prover   *prover // nil without identity_token
+
+	stance atomic.Pointer[stance] // stored with mu held
+	own    ownPairs
+
+	resolver *Resolver     // nil where the Domain API is not asked
+	wake     chan struct{} // the domain may have changed
+	turn     chan struct{} // held by the one question that is under way
+
+	mu      sync.Mutex
+	version uint64 // of what was learned
+	domain  domains
 }
 
 // Settings gives the settings in force, defaults filled in.
@@ -97,4 +133,9 @@ func (c *Connection) Rate() (perSecond float64, concurrency int) {
 
 // Close lets go of the kept connections. Requests in flight go on, and the
 // Connection may still be used. It may be called twice.
-func (c *Connection) Close() { c.http.CloseIdleConnections() }
+func (c *Connection) Close() {
+	c.http.CloseIdleConnections()
+	if c.resolver != nil {
+		c.resolver.http.CloseIdleConnections()
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -60,32 +61,52 @@ const notObject = fault("the mapping's result is not a JSON object")
 // An identity is one entry of identities.
 type identity struct{ iss, acr, sub []byte }
 
-// checkIdentity holds the identity block against LivePerson's rules. It reports
-// whether any identity is assured (acr loa1), and every fault.
-func checkIdentity(p *payload) (assured bool, faults []string) {
+// A consumer is what the identity block of a report says of the visitor.
+type consumer struct {
+	assured   bool     // an identity has acr loa1
+	guessable bool     // an id is an e-mail address or a number
+	faults    []string // none when LivePerson would take it
+}
+
+// checkIdentity holds the identity block against LivePerson's rules, and names
+// every fault.
+func checkIdentity(p *payload) consumer {
+	var c consumer
 	named := false
 	if p.consumerID != nil {
 		if jsontext.Value(p.consumerID).Kind() != '"' || len(p.consumerID) == 2 {
-			faults = append(faults, "consumerId must be text that is not empty")
+			c.faults = append(c.faults, "consumerId must be text that is not empty")
 		}
+		c.guessable = guessed(p.consumerID)
 		named = true
 	}
 	if p.identities != nil {
 		entries, err := elements(p.identities)
 		if err != nil {
-			return false, append(faults, "identities must be a list")
+			c.faults = append(c.faults, "identities must be a list")
+			return c
 		}
 		for _, raw := range entries {
 			id, bad := readIdentity(raw)
-			faults = append(faults, bad...)
-			assured = assured || string(id.acr) == `"loa1"`
+			c.faults = append(c.faults, bad...)
+			c.assured = c.assured || string(id.acr) == `"loa1"`
+			c.guessable = c.guessable || guessed(id.sub)
 			named = true
 		}
 	}
 	if !named {
-		faults = append(faults, "the report names nobody: LivePerson needs consumerId or identities[0].sub")
+		c.faults = append(c.faults, "the report names nobody: LivePerson needs consumerId or identities[0].sub")
 	}
-	return assured, faults
+	return c
+}
+
+// guessed is guessable for JSON text. Most ids have a letter and no @, which is
+// seen without a copy.
+func guessed(raw []byte) bool {
+	if bytes.IndexByte(raw, '@') < 0 && bytes.IndexByte(raw, '\\') < 0 && bytes.ContainsFunc(raw, unicode.IsLetter) {
+		return false
+	}
+	return guessable(plainText(raw))
 }
 
 func readIdentity(raw []byte) (id identity, faults []string) {

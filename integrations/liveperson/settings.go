@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,8 +20,7 @@ type Dialect string
 
 // The dialects that can be set.
 const (
-	// Auto leaves the choice to Signal. It means DialectSignal: this version
-	// does not learn from LivePerson's answers.
+	// Auto begins with DialectSignal and learns from LivePerson's answers.
 	Auto Dialect = "auto"
 	// DialectSignal is POST with v=1.0, Signal's own vid and sid, cartStatus
 	// and searchContent; a page view is sent alone.
@@ -57,9 +55,9 @@ type Settings struct {
 	// "Datafly", which leaves what the mapping wrote.
 	Issuer string
 	// OnBehalf sends obh=true: LivePerson does not take our server's address
-	// for the visitor's place. Default false in the dialect signal, true in
-	// liveperson.
-	OnBehalf bool
+	// for the visitor's place. Default nil: as the form in force, which is
+	// false in signal and true in liveperson.
+	OnBehalf *bool
 	// RateLimit is requests per second, the burst the same. Default 100. Too
 	// high and LivePerson answers 429; too low and a backlog grows.
 	RateLimit float64
@@ -69,22 +67,39 @@ type Settings struct {
 	// CustomerID says when ctmrinfo.info.customerId is sent. Default always.
 	CustomerID string
 	// FollowDomain takes over a change of the monitoring domain that the Domain
-	// API reports. Default true.
+	// API reports. Default true. Without it a change is shown only.
 	FollowDomain bool
+	// DomainAPI is the address of another Domain API, such as a simulator's.
+	// Default LivePerson's own; but where the operator opened MonitoringDomain
+	// (outbound), none is asked.
+	DomainAPI string
+
+	// IdentityToken is the path of a signed JWT on the event, such as
+	// context.identity.token. Default none: nobody is authenticated.
+	IdentityToken string
+	// IdentityKeys are what the tokens are checked with: the address of a JWKS,
+	// or public keys or certificates in PEM. Required beside IdentityToken.
+	IdentityKeys string
+	// IdentityIssuer is what a token's iss must be. Default any.
+	IdentityIssuer string
+	// IdentityAudience must be in a token's aud. Default any.
+	IdentityAudience string
+
+	pinned *[]key // IdentityKeys in PEM, read; nil for a JWKS
 
 	plain bool // plain HTTP: a test's or the demo's host
 }
 
 var (
-	livePersonHost = regexp.MustCompile(`^[a-z0-9.-]+\.liveperson\.(net|com)$`)
-	accountForm    = regexp.MustCompile(`^[a-zA-Z0-9_]{1,20}$`)
-	uuidForm       = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	accountForm = regexp.MustCompile(`^[a-zA-Z0-9_]{1,20}$`)
+	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
 // settingNames are all settings, for the suggestion beside an unknown one.
 var settingNames = []string{
 	"monitoring_domain", "account_id", "app_installation_id", "dialect", "issuer", "on_behalf",
-	"rate_limit", "concurrency", "customer_id", "follow_domain", "identity_token", "identity_keys",
+	"rate_limit", "concurrency", "customer_id", "follow_domain", "domain_api", "identity_token", "identity_keys",
+	"identity_issuer", "identity_audience",
 }
 
 // ParseSettings reads the settings of one integration as YAML or JSON gave
@@ -102,12 +117,12 @@ func ParseSettings(values map[string]any, out integrations.Outbound) (Settings, 
 		FollowDomain:      r.flag("follow_domain", true),
 	}
 	s.MonitoringDomain, s.plain = r.domain(out)
-	s.OnBehalf = r.flag("on_behalf", s.Dialect == DialectLivePerson)
-	for _, name := range []string{"identity_token", "identity_keys"} {
-		if values[name] != nil {
-			r.fault(name, "this version does not check identity tokens yet, so it cannot send authenticated reports; leave the setting out")
-		}
+	if values["on_behalf"] != nil {
+		on := r.flag("on_behalf", false)
+		s.OnBehalf = &on
 	}
+	s.DomainAPI = r.domainAPI(out)
+	r.identity(&s, out)
 	r.unknown()
 	if err := errors.Join(r.faults...); err != nil {
 		return Settings{}, err
@@ -159,66 +174,6 @@ func (r *settingsReader) appKey() string {
 		r.fault("app_installation_id", "has 36 characters as it should, but an App Key has hexadecimal digits in groups of 8-4-4-4-12, such as a1b2c3d4-1234-5678-90ab-cdef12345678")
 	}
 	return s
-}
-
-// domain reads the host and reports whether it is spoken to in plain HTTP.
-func (r *settingsReader) domain(out integrations.Outbound) (string, bool) {
-	s, ok := r.required("monitoring_domain", "the host that LivePerson's Domain API gives for the service smt, such as va.v.liveperson.net; signal liveperson resolve finds it")
-	if !ok {
-		return "", false
-	}
-	plain, err := checkHost(s, out)
-	if err != nil {
-		r.fault("monitoring_domain", "%s", err)
-	}
-	return s, plain
-}
-
-// checkHost says whether host may be spoken to, and whether in plain HTTP. Only
-// LivePerson's own names pass, and what the operator opened.
-func checkHost(host string, out integrations.Outbound) (plain bool, err error) {
-	if strings.Contains(host, "://") || strings.ContainsAny(host, "/?#@ ") {
-		return false, errors.New("must be a host alone, without https:// and without a path, such as va.v.liveperson.net")
-	}
-	if host != strings.ToLower(host) {
-		return false, errors.New("must be in lower case, such as va.v.liveperson.net")
-	}
-	if livePersonHost.MatchString(host) && validName(host) {
-		return false, nil
-	}
-	name, port := splitPort(host)
-	switch {
-	case !out.Allows(name) && port != "":
-		return false, errors.New("must not carry a port, such as va.v.liveperson.net")
-	case !out.Allows(name):
-		return false, errors.New("must be a host of LivePerson: it ends in .liveperson.net or .liveperson.com, such as va.v.liveperson.net")
-	case port != "" && !out.AllowHTTP:
-		return false, errors.New("may carry a port only where outbound.allow_http is on, which is for tests")
-	case port != "" && !validPort(port):
-		return false, errors.New("must have a port from 1 to 65535")
-	}
-	return out.AllowHTTP, nil
-}
-
-// validName refuses names with empty labels, such as "..liveperson.net".
-func validName(host string) bool {
-	return len(host) <= 253 && !slices.ContainsFunc(strings.Split(host, "."), func(label string) bool {
-		return label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-'
-	})
-}
-
-func validPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
-}
-
-// splitPort splits "127.0.0.1:8089" and "[::1]:8089". A host without a port is
-// given back as it is, without brackets.
-func splitPort(host string) (name, port string) {
-	if name, port, err := net.SplitHostPort(host); err == nil {
-		return name, port
-	}
-	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), ""
 }
 
 func (r *settingsReader) text(name, otherwise string) string {
@@ -296,7 +251,7 @@ func (r *settingsReader) unknown() {
 			r.fault(name, "is not a setting of LivePerson; did you mean %s?", near)
 			continue
 		}
-		r.fault(name, "is not a setting of LivePerson; there are %s", strings.Join(settingNames[:10], ", "))
+		r.fault(name, "is not a setting of LivePerson; there are %s", strings.Join(settingNames, ", "))
 	}
 }
 

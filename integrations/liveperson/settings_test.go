@@ -35,11 +35,27 @@ func TestSettingsHaveDefaults(t *testing.T) {
 	}
 }
 
-func TestOnBehalfGoesByTheDialect(t *testing.T) {
-	for dialect, want := range map[string]bool{"auto": false, "signal": false, "liveperson": true} {
-		s, err := liveperson.ParseSettings(given(map[string]any{"dialect": dialect}), integrations.Outbound{})
-		if err != nil || s.OnBehalf != want {
-			t.Errorf("dialect %s: on_behalf = %v, %v, want %v", dialect, s.OnBehalf, err, want)
+func TestOnBehalfGoesByTheForm(t *testing.T) {
+	tests := []struct {
+		dialect, form string
+		set           any
+		want          bool
+	}{
+		{"auto", "", nil, false},
+		{"auto", "liveperson", nil, true},
+		{"auto", "", true, true},
+		{"auto", "liveperson", true, true},
+		{"auto", "liveperson", false, false},
+		{"signal", "", nil, false},
+		{"signal", "", true, true},
+		{"liveperson", "", nil, true},
+		{"liveperson", "", false, false},
+	}
+	for _, tt := range tests {
+		c := connect(t, map[string]any{"dialect": tt.dialect, "on_behalf": tt.set})
+		got := c.BuildAs(tt.form, integrations.Visit{}, []integrations.Item{item(sdes(search))}).Request.URL
+		if strings.Contains(got, "&obh=true") != tt.want {
+			t.Errorf("dialect %s, form %q, on_behalf %v: %s, want obh=true %v", tt.dialect, tt.form, tt.set, got, tt.want)
 		}
 	}
 }
@@ -111,14 +127,24 @@ func TestSettingsFaults(t *testing.T) {
 			"concurrency: must be a whole number from 1 to 1024"},
 		{"a customer_id that there is not", map[string]any{"customer_id": "never"}, integrations.Outbound{},
 			"customer_id: must be always or authenticated"},
-		{"identity tokens", map[string]any{"identity_token": "context.identity.token"}, integrations.Outbound{},
-			"identity_token: this version does not check identity tokens yet, so it cannot send authenticated reports; leave the setting out"},
+		{"another Domain API where outbound opens it", map[string]any{"domain_api": "http://127.0.0.1:8089"}, demo, ""},
+		{"another Domain API with a path", map[string]any{"domain_api": "https://127.0.0.1:8089/sim/"}, demo, ""},
+		{"another Domain API that is not open", map[string]any{"domain_api": "https://evil.example"}, demo,
+			"domain_api: names a host that outbound.allow_hosts does not open; leave it out for LivePerson's own, https://api.liveperson.net"},
+		{"another Domain API in plain HTTP, which is off", map[string]any{"domain_api": "http://127.0.0.1:8089"}, integrations.Outbound{AllowHosts: demo.AllowHosts},
+			"domain_api: may be plain HTTP only where outbound.allow_http is on, which is for tests"},
+		{"another Domain API that is a host alone", map[string]any{"domain_api": "127.0.0.1:8089"}, demo,
+			"domain_api: must be an address such as http://127.0.0.1:8089; leave it out for LivePerson's own, https://api.liveperson.net"},
+		{"another Domain API with a question", map[string]any{"domain_api": "http://127.0.0.1:8089?a=1"}, demo,
+			"domain_api: must be an address such as http://127.0.0.1:8089; leave it out for LivePerson's own, https://api.liveperson.net"},
+		{"another Domain API that is a list", map[string]any{"domain_api": []any{}}, demo,
+			"domain_api: must be an address such as http://127.0.0.1:8089; leave it out for LivePerson's own, https://api.liveperson.net"},
 		{"a slip of the pen", map[string]any{"acount_id": "1"}, integrations.Outbound{},
 			"acount_id: is not a setting of LivePerson; did you mean account_id?"},
 		{"the name in another spelling", map[string]any{"appInstallationId": "1"}, integrations.Outbound{},
 			"appInstallationId: is not a setting of LivePerson; did you mean app_installation_id?"},
 		{"something else", map[string]any{"colour": "1"}, integrations.Outbound{},
-			"colour: is not a setting of LivePerson; there are monitoring_domain, account_id, app_installation_id, dialect, issuer, on_behalf, rate_limit, concurrency, customer_id, follow_domain"},
+			"colour: is not a setting of LivePerson; there are monitoring_domain, account_id, app_installation_id, dialect, issuer, on_behalf, rate_limit, concurrency, customer_id, follow_domain, domain_api, identity_token, identity_keys, identity_issuer, identity_audience"},
 		{"every fault is named", map[string]any{"account_id": "a-b", "monitoring_domain": "example.com", "app_installation_id": "1", "on_behalf": 1}, integrations.Outbound{},
 			"account_id: must be 1 to 20 letters, digits or underscores, such as 12345678\n" +
 				"app_installation_id: has 1 characters, an App Key has 36, such as a1b2c3d4-1234-5678-90ab-cdef12345678\n" +
