@@ -42,6 +42,7 @@ var rooms = map[string]string{
 	"integrations":                  "event attempt",
 	"integrations/liveperson":       "integrations event attempt identity mapping consent",
 	"integrations/liveperson/lpsim": "",
+	"integrations/webhook":          "integrations event attempt identity mapping consent",
 
 	// The way of an event.
 	"collector":                          "",
@@ -63,7 +64,7 @@ var rooms = map[string]string{
 	"ops":          "",
 
 	// The program wires.
-	"cmd/signal": "console console/api console/desk console/web demo ops collector integrations/liveperson integrations/liveperson/lpsim store/sqlite " + above,
+	"cmd/signal": "console console/api console/desk console/web demo ops collector integrations/liveperson integrations/liveperson/lpsim integrations/webhook store/sqlite " + above,
 }
 
 const above = "event attempt consent identity mapping trace journal store ledger integrations integrations/liveperson ingest process delivery auth config"

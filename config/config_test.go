@@ -22,6 +22,9 @@ type vendor struct{}
 
 func (vendor) Check(settings map[string]any, _ integrations.Outbound) (integrations.Connection, error) {
 	var faults []error
+	if settings["account_id"] == "env:ACCOUNT" {
+		faults = append(faults, errors.New("account_id: it was not fetched"))
+	}
 	for name := range settings {
 		if name != "account_id" {
 			faults = append(faults, fmt.Errorf("%s: there is no such setting", name))
@@ -94,6 +97,23 @@ func TestLoad(t *testing.T) {
 	in := p.Integrations[0]
 	if in.ID != "shop/liveperson" || !in.Enabled || c.Ready[in.ID].Program == nil || c.Ready[in.ID].Connection == nil {
 		t.Errorf("integration = %+v", in)
+	}
+}
+
+func TestSettingsOfAVendorMayNameTheEnvironmentAndStayReferences(t *testing.T) {
+	src := strings.Replace(good, `account_id: "12345678"`, `account_id: "env:ACCOUNT"`, 1)
+	t.Setenv("CI_TOKEN", "a-long-token")
+	t.Setenv("SHOP_SECRET", "hush")
+	if _, err := Parse("signal.yaml", []byte(src), vendors); err == nil || !strings.Contains(err.Error(), "settings.account_id: the environment has no ACCOUNT") {
+		t.Errorf("without the variable: %v", err)
+	}
+	t.Setenv("ACCOUNT", "12345678")
+	c, err := Parse("signal.yaml", []byte(src), vendors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Pipelines[0].Integrations[0].Settings["account_id"]; got != "env:ACCOUNT" {
+		t.Errorf("the setting is kept as %v, want the reference", got)
 	}
 }
 
@@ -174,7 +194,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := yaml.Marshal(f.Effective())
+	out, err := yaml.Marshal(f.Effective(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

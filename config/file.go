@@ -161,7 +161,7 @@ func (s Secret) MarshalYAML() (any, error) {
 
 // Effective gives the file with the defaults in the places that are empty, for
 // people to read. Secrets show as references or masks when it is marshalled.
-func (f *File) Effective() *File {
+func (f *File) Effective(vendors Catalog) *File {
 	out := *f
 	out.Data = or(out.Data, defaultData)
 	out.Gateway.Addr = or(out.Gateway.Addr, defaultGateway)
@@ -179,9 +179,11 @@ func (f *File) Effective() *File {
 		p.Bots = or(p.Bots, "flag")
 		p.Integrations = append([]Integration(nil), p.Integrations...)
 		for j := range p.Integrations {
-			if p.Integrations[j].Enabled == nil {
-				p.Integrations[j].Enabled = &on
+			in := &p.Integrations[j]
+			if in.Enabled == nil {
+				in.Enabled = &on
 			}
+			in.Settings = masked(in.Settings, secretPaths(vendors[in.Vendor]), "")
 		}
 	}
 	return &out

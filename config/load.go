@@ -192,6 +192,23 @@ func (d *document) secret(path string, s Secret) string {
 	return string(s)
 }
 
+// settings gives a vendor's settings with what env: and file: name in their
+// places. The references themselves are what is kept and shown.
+func (d *document) settings(path string, values map[string]any) map[string]any {
+	resolved := make(map[string]any, len(values))
+	for name, v := range values {
+		switch v := v.(type) {
+		case string:
+			resolved[name] = d.secret(path+"."+name, Secret(v))
+		case map[string]any:
+			resolved[name] = d.settings(path+"."+name, v)
+		default:
+			resolved[name] = v
+		}
+	}
+	return resolved
+}
+
 func (d *document) unique(path, name string, seen map[string]bool) {
 	switch {
 	case name == "":
@@ -287,7 +304,7 @@ func (d *document) integration(at, pipeline string, in Integration, out integrat
 		d.fault(at+".vendor", "there is no vendor %q: use %s", in.Vendor, strings.Join(known, ", "))
 		return made, Ready{}
 	}
-	connection, err := vendor.Check(in.Settings, out)
+	connection, err := vendor.Check(d.settings(at+".settings", in.Settings), out)
 	for _, e := range flatten(err) {
 		d.vendorFault(at+".settings", e)
 	}
@@ -307,21 +324,22 @@ func (d *document) vendorFault(at string, err error) {
 }
 
 func (d *document) program(at string, made *store.Integration, in Integration, vendor integrations.Vendor) *mapping.Program {
-	name := or(in.Preset, "retail")
-	if in.Mapping != nil {
-		name = "retail"
+	presets := []string{"retail"}
+	if l, ok := vendor.(integrations.Listed); ok {
+		presets = l.Presets()
 	}
+	name := or(in.Preset, presets[0])
 	if in.Preset != "" && in.Mapping != nil {
 		d.fault(at+".mapping", "preset and mapping together are an error: keep one of them")
 		return nil
 	}
 	if in.Preset == "" && in.Mapping == nil {
-		d.fault(at, "preset or mapping is required, such as preset: retail")
+		d.fault(at, "preset or mapping is required, such as preset: %s", presets[0])
 		return nil
 	}
 	src, ok := vendor.Preset(name)
 	if !ok {
-		d.fault(at+".preset", "%s has no preset %q: use retail", in.Vendor, name)
+		d.fault(at+".preset", "%s has no preset %q: use %s", in.Vendor, name, strings.Join(presets, ", "))
 		return nil
 	}
 	rules, err := mapping.Parse(src)

@@ -88,6 +88,13 @@ type Tended interface {
 	Tend(ctx context.Context)
 }
 
+// A Scheduled connection tries again sooner or later than others at first.
+type Scheduled interface {
+	// Pauses are the waits after the first failed tries, in order. The schedule
+	// of all vendors follows.
+	Pauses() []time.Duration
+}
+
 // A Diagnoser is a Connection that can look for what stands behind a failure.
 type Diagnoser interface {
 	// Diagnose gives what it found out about the cause of r. It may block on
@@ -111,3 +118,17 @@ type SettingFault struct {
 
 // Error gives the fault with the name of its setting in front.
 func (f *SettingFault) Error() string { return f.Setting + ": " + f.Message }
+
+// A Secretive vendor has settings that are never shown. They may be written as
+// env:NAME or file:PATH.
+type Secretive interface {
+	// Secrets are their dotted paths, such as "basic.password"; "headers.*"
+	// stands for every name below headers.
+	Secrets() []string
+}
+
+// A Listed vendor names its presets.
+type Listed interface {
+	// Presets are the names that Preset knows; the first is to begin with.
+	Presets() []string
+}
