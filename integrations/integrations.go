@@ -153,8 +153,10 @@ type Request struct {
 	// takes requests of this form. One scout is under way at a time; the others
 	// wait for its answer and are built anew.
 	Scout bool `json:"-"`
-	// IDs are those that the request carries.
+	// IDs are those that the request carries. Own says that they are Signal's,
+	// of a visitor that the vendor gave no others for yet.
 	IDs attempt.IDs `json:"-"`
+	Own bool        `json:"-"`
 }
 
 // Taken gives the visit after a request that the vendor took, with the ids that

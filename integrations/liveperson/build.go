@@ -229,9 +229,6 @@ func (b *builder) request(visit integrations.Visit, first *integrations.Item) {
 	for i := range b.sdes {
 		told.named = told.named || differs(b.sdes[i].name)
 	}
-	if own && b.stance.learning && b.stance.known.OwnIDs.Value == "" {
-		b.own.note(ids)
-	}
 	if b.about.guessable {
 		b.note("This visitor's id is an e-mail address or a number, which can be guessed. LivePerson asks for an id that cannot: send a random one, or a salted hash.")
 	}
@@ -245,6 +242,7 @@ func (b *builder) request(visit integrations.Visit, first *integrations.Item) {
 		From:    first.MessageID,
 		Scout:   b.stance.learning && b.stance.known.scout(told),
 		IDs:     ids,
+		Own:     own,
 	}
 	b.out.Sent = b.in
 	b.out.Visit = after(visit, first.Session.Sid, b.page)

@@ -120,7 +120,7 @@ func (n *node) rule() string {
 	case n.kind == object:
 		return ""
 	case n.kind == text && len(n.enum) > 0:
-		return strings.Join(n.enum[:len(n.enum)-1], ", ") + " or " + n.enum[len(n.enum)-1]
+		return n.choice()
 	case n.kind == text:
 		return "text of at most 50,000 characters"
 	case math.IsInf(n.min, -1):

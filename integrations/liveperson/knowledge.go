@@ -2,7 +2,6 @@ package liveperson
 
 import (
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/datafly/signal/attempt"
@@ -221,38 +220,4 @@ func aboutNames(field string) bool {
 		return true
 	}
 	return sdes[root] == nil
-}
-
-// ownPairs remembers which pairs of ids Build handed out as Signal's own, while
-// it is not known whether LivePerson takes them: a request does not show it.
-// What is forgotten when there are very many is learned from a later report.
-type ownPairs struct {
-	mu          sync.Mutex
-	now, before map[attempt.IDs]struct{}
-}
-
-// maxOwnPairs bounds each of the two generations of ownPairs.
-const maxOwnPairs = 4096
-
-func (o *ownPairs) note(ids attempt.IDs) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.now) >= maxOwnPairs || o.now == nil {
-		o.now, o.before = make(map[attempt.IDs]struct{}), o.now
-	}
-	o.now[ids] = struct{}{}
-}
-
-func (o *ownPairs) has(ids attempt.IDs) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	_, young := o.now[ids]
-	_, old := o.before[ids]
-	return young || old
-}
-
-func (o *ownPairs) forget() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.now, o.before = nil, nil
 }

@@ -181,24 +181,3 @@ func TestWhatIsAScout(t *testing.T) {
 		})
 	}
 }
-
-func TestOwnPairsAreBounded(t *testing.T) {
-	var o ownPairs
-	pair := func(i int) attempt.IDs { return attempt.IDs{Visitor: fmt.Sprint(i), Session: "S"} }
-	for i := range 3 * maxOwnPairs {
-		o.note(pair(i))
-		if !o.has(pair(i)) || i > 0 && !o.has(pair(i-1)) {
-			t.Fatalf("pair %d is not known right after it was noted", i)
-		}
-	}
-	if n := len(o.now) + len(o.before); n > 2*maxOwnPairs {
-		t.Errorf("%d pairs are held, want at most %d", n, 2*maxOwnPairs)
-	}
-	if o.has(pair(0)) || o.has(attempt.IDs{}) {
-		t.Error("the oldest pair is still known, or no ids are a pair")
-	}
-	o.forget()
-	if o.has(pair(3*maxOwnPairs - 1)) {
-		t.Error("a pair is known after all were forgotten")
-	}
-}

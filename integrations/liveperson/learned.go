@@ -46,7 +46,7 @@ func (c *Connection) learn(r *integrations.Request, a *answer, result *attempt.R
 	types := attributeTypes(r.Body)
 	told.pageOnly = len(types) == 0
 	told.named = slices.ContainsFunc(types, differs)
-	told.own = c.own.has(r.IDs)
+	told.own = r.Own
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,9 +57,6 @@ func (c *Connection) learn(r *integrations.Request, a *answer, result *attempt.R
 		return
 	}
 	c.stand(next)
-	if next.OwnIDs.Value != "" {
-		c.own.forget()
-	}
 }
 
 // differs reports whether the two forms have two names for an SDE.
@@ -131,7 +128,6 @@ func (c *Connection) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.domain.fresh = time.Time{}
-	c.own.forget()
 	c.stand(knowledge{})
 	c.nudge()
 }

@@ -93,7 +93,8 @@ func (v *Vendor) Check(settings map[string]any, out integrations.Outbound) (inte
 	return c, nil
 }
 
-// Preset gives a mapping of this package by name: "retail" or "blank".
+// Preset gives a mapping of this package by name: "retail", "service",
+// "full" or "blank".
 func (v *Vendor) Preset(name string) ([]byte, bool) {
 	if name == "" || strings.ContainsAny(name, "./\\") {
 		return nil, false
@@ -112,7 +113,6 @@ type Connection struct {
 	prover   *prover // nil without identity_token
 
 	stance atomic.Pointer[stance] // stored with mu held
-	own    ownPairs
 
 	resolver *Resolver     // nil where the Domain API is not asked
 	wake     chan struct{} // the domain may have changed

@@ -31,16 +31,23 @@ func summary(f *form, sdes []sde, points []string) string {
 	return strings.Join(names, ", ")
 }
 
-// pages gives the path of the last page, and how many came before it.
+// pages gives the path of the last page, and how many came before it. Other
+// entry points, such as sec://, are no pages.
 func pages(points []string) string {
-	if len(points) == 0 {
+	path, n := "", 0
+	for _, p := range points {
+		if u, err := url.Parse(p); err == nil && strings.HasPrefix(u.Scheme, "http") {
+			path = u.Path
+			n++
+		}
+	}
+	if n == 0 {
 		return ""
 	}
-	path := "/"
-	if u, err := url.Parse(points[len(points)-1]); err == nil && u.Path != "" {
-		path = u.Path
+	if path == "" {
+		path = "/"
 	}
-	if more := len(points) - 1; more > 0 {
+	if more := n - 1; more > 0 {
 		return short(path) + " and " + strconv.Itoa(more) + " before"
 	}
 	return short(path)
