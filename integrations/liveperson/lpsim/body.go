@@ -1,8 +1,8 @@
 package lpsim
 
 import (
-	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +23,11 @@ func (w who) name() string {
 	return w.consumerID
 }
 
+// goesBy says whether a name is one of those it came with.
+func (w who) goesBy(name string) bool {
+	return w.sub == name || w.consumerID == name || slices.Contains(w.others, name)
+}
+
 // An attribute is one entry of engagementAttributes that passed its checks.
 type attribute struct {
 	kind string // as sent: in the seed's form cartStatus stays cartStatus
@@ -41,38 +46,45 @@ func (s *Sim) checkBody(c *call) *answer {
 		}
 	}
 	attrs := c.doc.get("engagementAttributes") // B2
-	wantSome := !c.engagement && c.form == reference && s.r.notEmpty
 	switch {
-	case attrs.kind == '[' && (len(attrs.items) > 0 || !wantSome):
-	case attrs.kind == 0 && c.engagement:
+	case attrs.kind == '[' && (len(attrs.items) > 0 || !s.wantsSome(c)):
+	case attrs.kind == 0 && c.kind == engagement:
 	default:
 		return c.invalid("engagementAttributes")
 	}
-	if !c.engagement && !identified(c) { // B3
+	if c.kind == report && !identified(c) { // B3
 		return c.invalid("consumerId")
 	}
-	if path := cmp.Or(checkConsumer(c), checkIdentities(s.r, c), checkPageID(s.r, c),
-		checkEntryPoints(s.r, c), checkClient(c)); path != "" {
-		return c.invalid(path)
+	c.who = who{}
+	for _, check := range [...]func(*rules, *call) string{
+		checkConsumer, checkIdentities, checkCustomerIDs, checkPageID, checkEntryPoints, checkClient,
+	} {
+		if path := check(&s.r, c); path != "" {
+			return c.invalid(path)
+		}
 	}
 	if a := s.checkAttributes(c, attrs); a != nil { // B14
 		return a
-	}
-	if s.r.customerID { // B10
-		for _, at := range c.attrs {
-			id := at.node.at("info", "customerId")
-			if at.kind == "ctmrinfo" && id.there() && c.who.consumerID != "" && id.text != c.who.consumerID {
-				return c.invalid("customerId")
-			}
-		}
 	}
 	s.remarkCall(c)
 	return nil
 }
 
+// wantsSome says whether a call needs an attribute (B2).
+func (s *Sim) wantsSome(c *call) bool {
+	switch {
+	case c.kind == engagement:
+		return false
+	case c.form == seed:
+		return s.r.seedNotEmpty
+	default:
+		return s.r.notEmpty
+	}
+}
+
 // identified is B3: anything that says who it is about.
 func identified(c *call) bool {
-	if c.doc.get("consumerId").text != "" || c.query.Get("vid") != "" {
+	if c.doc.get("consumerId").text != "" || c.vid != "" {
 		return true
 	}
 	for _, id := range c.doc.get("identities").items {
@@ -83,7 +95,7 @@ func identified(c *call) bool {
 	return false
 }
 
-func checkConsumer(c *call) string { // B4
+func checkConsumer(_ *rules, c *call) string { // B4
 	n := c.doc.get("consumerId")
 	if n.kind == 0 {
 		return ""
@@ -95,7 +107,7 @@ func checkConsumer(c *call) string { // B4
 	return ""
 }
 
-func checkIdentities(r rules, c *call) string { // B5 to B8
+func checkIdentities(r *rules, c *call) string { // B5 to B8
 	ids := c.doc.get("identities")
 	if ids.kind == 0 {
 		return ""
@@ -112,7 +124,7 @@ func checkIdentities(r rules, c *call) string { // B5 to B8
 	return ""
 }
 
-func checkIdentity(r rules, id node) string {
+func checkIdentity(r *rules, id node) string {
 	if id.kind != '{' {
 		return "identities"
 	}
@@ -126,7 +138,7 @@ func checkIdentity(r rules, id node) string {
 		return "identities.iss"
 	}
 	for _, m := range id.members {
-		if r.fields && m.name != "iss" && m.name != "acr" && m.name != "sub" {
+		if r.identityFields && m.name != "iss" && m.name != "acr" && m.name != "sub" {
 			return "identities"
 		}
 	}
@@ -144,7 +156,22 @@ func (w *who) add(sub, iss, acr string) {
 	}
 }
 
-func checkPageID(r rules, c *call) string { // B11
+// checkCustomerIDs compares before the attributes are checked, so it takes them
+// as they come.
+func checkCustomerIDs(r *rules, c *call) string { // B10
+	if !r.customerID || c.who.consumerID == "" {
+		return ""
+	}
+	for _, n := range c.doc.get("engagementAttributes").items {
+		id := n.at("info", "customerId")
+		if n.get("type").text == "ctmrinfo" && id.kind == '"' && id.text != c.who.consumerID {
+			return "customerId"
+		}
+	}
+	return ""
+}
+
+func checkPageID(r *rules, c *call) string { // B11
 	n := c.doc.get("pageId")
 	if n.kind == 0 {
 		return ""
@@ -156,7 +183,7 @@ func checkPageID(r rules, c *call) string { // B11
 	return ""
 }
 
-func checkEntryPoints(r rules, c *call) string { // B12
+func checkEntryPoints(r *rules, c *call) string { // B12
 	n := c.doc.get("entryPoints")
 	if n.kind == 0 {
 		return ""
@@ -183,9 +210,9 @@ func hasScheme(s string) bool {
 	})
 }
 
-func checkClient(c *call) string { // B13
+func checkClient(r *rules, c *call) string { // B13
 	n := c.doc.get("clientProperties")
-	if n.kind == 0 {
+	if n.kind == 0 || c.kind == report && !r.client {
 		return ""
 	}
 	if n.kind != '{' {
@@ -214,7 +241,7 @@ func (s *Sim) checkAttributes(c *call, attrs node) *answer {
 	if len(attrs.items) == 0 {
 		return nil
 	}
-	k := checker{rules: s.r, form: c.form, dialect: s.dialect(), engagement: c.engagement}
+	k := checker{rules: &s.r, form: c.form, dialect: c.dialect, engagement: c.kind == engagement}
 	c.attrs = make([]attribute, 0, len(attrs.items))
 	for i, n := range attrs.items {
 		if f := k.attribute(n); f != fine {

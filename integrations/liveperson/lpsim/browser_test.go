@@ -104,13 +104,16 @@ func TestPagesInABrowser(t *testing.T) {
 	srv := httptest.NewServer(s.Handler())
 	defer srv.Close()
 	setFault(t, s, `{"status":503,"count":20,"match":"nobody"}`)
+	if err := s.Advance(31 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	jane := "/visitors/a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d"
 	schemes := []string{"light"}
 	if os.Getenv("LPSIM_PICTURES") != "" {
 		schemes = append(schemes, "dark") // for the eye: what is checked here is alike in both
 	}
 	for _, width := range []int64{320, 390, 768, 1440} {
-		for _, path := range []string{"/", jane, "/requests", "/faults", "/forget"} {
+		for _, path := range []string{"/", jane, "/requests", "/faults", "/clock", "/forget"} {
 			for _, scheme := range schemes {
 				in(t, ctx, "size", chromedp.EmulateViewport(width, 900))
 				in(t, ctx, "scheme", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
@@ -173,7 +176,7 @@ func TestThePageIsLive(t *testing.T) {
 	in(t, ctx, "size", chromedp.EmulateViewport(1440, 900))
 	in(t, ctx, "open", chromedp.Navigate(srv.URL+"/"))
 	until(`!document.querySelector("#live").hidden`)
-	send(t, s, try{}) // somebody else comes: the list shows it, the opened visitor stays
+	a := send(t, s, try{}) // somebody else comes: the list shows it, the opened visitor stays
 	until(`document.querySelector(".visitors .who").textContent.includes("5be2f7a8")`)
 	opened := text("h1")
 	click("[data-dialog='fail-dialog']")
@@ -185,6 +188,19 @@ func TestThePageIsLive(t *testing.T) {
 	send(t, s, try{})
 	until(`document.querySelector("#failing").textContent.includes("1 of 2 left")`)
 	click("#failing button")
+	until(`document.readyState === "complete" && !document.querySelector("#failing .fault")`)
+	click("[data-dialog='clock-dialog']")
+	until(`document.querySelector("#clock-dialog").open`)
+	click("#clock-dialog [value='31m']")
+	until(`document.readyState === "complete" && location.pathname === "/" && document.querySelector("#failing").textContent.includes("The clock is 31 min ahead")`)
+	if got := send(t, s, try{query: with(a.vid, a.sid)}); got.status != 201 {
+		t.Errorf("a session after the clock was moved: %d, want a new one", got.status)
+	}
+	if err := s.Advance(time.Hour); err != nil { // by another: the page follows
+		t.Fatal(err)
+	}
+	until(`document.querySelector("#failing").textContent.includes("The clock is 1 h 31 min ahead") && document.querySelector("#clock-now").textContent.includes("1 h 31 min ahead")`)
+	click("#failing [value='real']")
 	until(`document.readyState === "complete" && !document.querySelector("#failing .fault")`)
 	click("[data-dialog='forget-dialog']")
 	until(`document.querySelector("#forget-dialog").open`)

@@ -2,11 +2,13 @@ package lpsim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +30,9 @@ func (s *Sim) controlHandler() http.Handler {
 	mux.HandleFunc("POST /_sim/faults", s.addFault)
 	mux.HandleFunc("DELETE /_sim/faults", s.endFaults)
 	mux.HandleFunc("DELETE /_sim/faults/{id}", s.endFaults)
+	mux.HandleFunc("GET /_sim/clock", s.showClock)
+	mux.HandleFunc("POST /_sim/clock", s.postClock)
+	mux.HandleFunc("GET /_sim/rules", s.listRules)
 	mux.HandleFunc("GET /_sim/stream", s.stream)
 	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no %s %s here: see GET /_sim", r.Method, r.URL.Path)
@@ -61,54 +66,6 @@ func fail(w http.ResponseWriter, status int, format string, args ...any) {
 	reply(w, status, map[string]any{"error": fmt.Sprintf(format, args...)})
 }
 
-// Status is what GET /_sim says.
-type Status struct {
-	Simulator       string          `json:"simulator"` // so that nobody mistakes it
-	Dialect         string          `json:"dialect"`
-	Strict          bool            `json:"strict"`
-	SessionMode     string          `json:"session_mode"`
-	Rules           map[string]bool `json:"rules"`
-	Requests        int             `json:"requests"` // received since the start or the last DELETE
-	Taken           int             `json:"taken"`    // answered 200 or 201
-	Visitors        int             `json:"visitors"`
-	SessionsCreated int             `json:"sessions_created"`
-	Lints           int             `json:"lints"`
-	Faults          int             `json:"faults"`
-}
-
-// Status counts what the simulator holds.
-func (s *Sim) Status() Status {
-	st := Status{
-		Simulator: "not LivePerson", Dialect: s.dialect(), Strict: !s.o.Lenient, SessionMode: s.o.SessionMode,
-		Rules: map[string]bool{}, Faults: len(s.faults.list()),
-	}
-	for name, on := range ruleDefaults {
-		st.Rules[name] = on.strict && !s.o.Lenient || on.lenient
-		if v, ok := s.o.Rules[name]; ok {
-			st.Rules[name] = v
-		}
-	}
-	st.Requests, st.Taken = s.log.counts()
-	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	st.Visitors, st.SessionsCreated, st.Lints = s.state.order.Len(), s.state.created, s.state.lintSeen
-	return st
-}
-
-func (s *Sim) showStatus(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, s.Status())
-}
-
-// Forget drops visitors, sessions, requests, lints and faults.
-func (s *Sim) Forget() {
-	s.faults.end(0)
-	s.log.clear()
-	s.state.mu.Lock()
-	s.state.clear()
-	s.state.mu.Unlock()
-	s.version.Add(1)
-}
-
 func (s *Sim) deleteAll(w http.ResponseWriter, _ *http.Request) {
 	s.Forget()
 	w.WriteHeader(http.StatusNoContent)
@@ -134,7 +91,9 @@ type Request struct {
 
 func (r *record) public() Request {
 	q := map[string]string{}
-	for k, v := range r.query {
+	_, raw, _ := strings.Cut(r.uri, "?")
+	values, _ := url.ParseQuery(raw) // what cannot be read stands in the URL
+	for k, v := range values {
 		q[k] = strings.Join(v, ", ")
 	}
 	headers := map[string][]string(r.header)
@@ -170,7 +129,7 @@ func (s *Sim) Visitor(name string) (Visitor, bool) {
 	if v == nil {
 		return Visitor{}, false
 	}
-	return s.readBack(v, s.o.Now(), false, ""), true
+	return s.readBack(v, s.clock.now(), false, ""), true
 }
 
 func (s *Sim) listRequests(w http.ResponseWriter, r *http.Request) {
@@ -182,8 +141,7 @@ func (s *Sim) listRequests(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	records := s.log.pick(logFilter{name: q.Get("sub"), account: q.Get("account"), after: uint64(after), limit: limit})
-	total, _ := s.log.counts()
-	reply(w, http.StatusOK, map[string]any{"requests": public(records), "total": total})
+	reply(w, http.StatusOK, map[string]any{"requests": public(records), "total": s.log.counted().total})
 }
 
 func whole(s string) (int, error) {
@@ -221,7 +179,7 @@ func (s *Sim) showVisitor(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no visitor of that name: nothing was taken of it, or it was dropped or forgotten")
 		return
 	}
-	out := s.readBack(v, s.o.Now(), chat, q.Get("sid"))
+	out := s.readBack(v, s.clock.now(), chat, q.Get("sid"))
 	s.state.mu.Unlock()
 	reply(w, http.StatusOK, out)
 }
@@ -259,7 +217,7 @@ func (s *Sim) Fail(f Fault) (Fault, error) {
 	}
 	s.version.Add(1)
 	if f.Expire {
-		f.Hit = s.expire(f.Match)
+		f.Hit = s.expire(f.Account, cmp.Or(f.Sub, f.Match))
 		f.What = fmt.Sprintf("ended %d sessions", f.Hit)
 		return f, nil
 	}
@@ -272,14 +230,14 @@ func (s *Sim) EndFault(id int) int {
 	return s.faults.end(id)
 }
 
-// expire ends all sessions, or those of one visitor.
-func (s *Sim) expire(name string) int {
+// expire ends all sessions, or those of one visitor, of one account.
+func (s *Sim) expire(account, name string) int {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
-	now, n := s.o.Now(), 0
-	only := s.state.lookup("", name)
+	now, n := s.clock.now(), 0
+	only := s.state.lookup(account, name)
 	for _, x := range s.state.sessions {
-		if s.live(x, now) && (name == "" || x.owner == only) {
+		if s.ended(x, now) == "" && (account == "" || x.account == account) && (name == "" || x.owner == only) {
 			x.expired = true
 			n++
 		}
@@ -288,29 +246,42 @@ func (s *Sim) expire(name string) int {
 }
 
 func (s *Sim) addFault(w http.ResponseWriter, r *http.Request) {
-	var f Fault
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	d.DisallowUnknownFields()
-	err := d.Decode(&f)
-	if err == nil && d.More() {
-		err = errors.New("there is more than one value")
-	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the body is empty")
-		}
-		fail(w, http.StatusBadRequest, `a fault is a JSON object such as {"status":503,"count":20}: %v`, err)
+		fail(w, http.StatusBadRequest, "the body of a fault cannot be read: %v", err)
 		return
 	}
-	f, err = s.Fail(f)
+	f, err := readFault(body)
+	if err == nil {
+		f, err = s.Fail(f)
+	}
 	switch {
 	case errors.Is(err, errTooManyFaults):
 		fail(w, http.StatusConflict, "%v", err)
 	case err != nil:
-		fail(w, http.StatusBadRequest, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		refuseFields(w, err)
 	default:
 		reply(w, http.StatusCreated, f)
 	}
+}
+
+// refuseFields answers 400 and names the fields that are wrong.
+func refuseFields(w http.ResponseWriter, err error) {
+	fields := []string{}
+	for _, e := range unjoin(err) {
+		if f := (*faultError)(nil); errors.As(e, &f) {
+			fields = append(fields, f.field)
+		}
+	}
+	reply(w, http.StatusBadRequest, map[string]any{"error": strings.ReplaceAll(err.Error(), "\n", "; "), "fields": fields})
+}
+
+// unjoin takes an error of errors.Join apart.
+func unjoin(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	return []error{err}
 }
 
 func (s *Sim) endFaults(w http.ResponseWriter, r *http.Request) {

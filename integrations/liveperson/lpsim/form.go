@@ -9,8 +9,9 @@ import (
 
 // A faultForm is the dialog "Make it fail" as it was filled in.
 type faultForm struct {
-	Kind, Status, Code, Retry, Count, Delay, Percent, Match string
-	Errors                                                  []string
+	Kind, Status, Code, Retry, Location, Count, Delay, Percent, Match, Path, SDE string
+
+	Errors []string
 }
 
 func (s *Sim) showFaults(w http.ResponseWriter, r *http.Request) {
@@ -24,8 +25,8 @@ func (s *Sim) postFault(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 	form := faultForm{
 		Kind: r.FormValue("kind"), Status: r.FormValue("status"), Code: r.FormValue("code"), Retry: r.FormValue("retry_after"),
-		Count: r.FormValue("count"), Delay: r.FormValue("delay_ms"), Percent: r.FormValue("percent"),
-		Match: r.FormValue("match"),
+		Location: r.FormValue("redirect"), Count: r.FormValue("count"), Delay: r.FormValue("delay_ms"), Percent: r.FormValue("percent"),
+		Match: r.FormValue("match"), Path: r.FormValue("path"), SDE: r.FormValue("sde"),
 	}
 	fault, faults := form.fault()
 	if len(faults) == 0 {
@@ -45,53 +46,83 @@ func (s *Sim) postFault(w http.ResponseWriter, r *http.Request) {
 
 // fault reads the form; the second result says what is wrong with it.
 func (f faultForm) fault() (Fault, []string) {
-	var wrong []string
-	number := func(label, text string) int {
-		text = strings.TrimSpace(text)
-		if text == "" {
-			return 0
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			wrong = append(wrong, fmt.Sprintf("%s is a whole number, such as 20. %q is none.", label, text))
-		}
-		return n
+	in := formReader{}
+	out := Fault{
+		Count: in.number("How many reports", f.Count), Rate: in.share(f.Percent),
+		Match: strings.TrimSpace(f.Match), Path: f.Path, SDE: strings.TrimSpace(f.SDE),
 	}
-	out := Fault{Count: number("How many reports", f.Count), Percent: number("Share", f.Percent), Match: strings.TrimSpace(f.Match)}
 	switch f.Kind {
 	case "status":
-		out.Status = number("Status", f.Status)
+		out.Status = in.need("Status", f.Status, "such as 503")
 		out.RetryAfter = strings.TrimSpace(f.Retry)
 		if strings.TrimSpace(f.Code) != "" {
-			code := number("Code", f.Code)
+			code := in.number("Code", f.Code)
 			out.Code = &code
-		}
-		if out.Status == 0 {
-			wrong = append(wrong, "Status is missing, such as 503.")
 		}
 	case "html":
 		out.Body = "html"
-	case "delay":
-		if out.DelayMS = number("Wait", f.Delay); out.DelayMS == 0 {
-			wrong = append(wrong, "Wait is missing: how many milliseconds, such as 2000.")
+	case "redirect":
+		if out.Redirect = strings.TrimSpace(f.Location); out.Redirect == "" {
+			in.wrong = append(in.wrong, "Location is missing, such as https://elsewhere.example/.")
 		}
+	case "delay":
+		out.DelayMS = in.need("Wait", f.Delay, "how many milliseconds, such as 2000")
 	case "reset":
 		out.Reset = true
+	case "reset-after":
+		out.Reset, out.When = true, "after"
 	case "truncate":
 		out.Truncate = true
 	case "cold":
-		if out.Cold = number("How many reports", f.Count); out.Cold == 0 {
+		out = Fault{Cold: out.Count, Rate: out.Rate, Match: out.Match}
+		if out.Cold == 0 {
 			out.Cold = 3
 		}
-		out.Count = 0
 	case "expire":
 		out = Fault{Expire: true, Match: out.Match}
 	case "reference", "seed":
 		out = Fault{Dialect: f.Kind}
 	default:
-		wrong = append(wrong, "Choose what goes wrong.")
+		in.wrong = append(in.wrong, "Choose what goes wrong.")
 	}
-	return out, wrong
+	return out, in.wrong
+}
+
+// A formReader reads numbers and gathers what is wrong with them.
+type formReader struct{ wrong []string }
+
+func (in *formReader) number(label, text string) int {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		in.wrong = append(in.wrong, fmt.Sprintf("%s is a whole number, such as 20. %q is none.", label, text))
+	}
+	return n
+}
+
+// need is number for a field that must be filled in.
+func (in *formReader) need(label, text, such string) int {
+	if strings.TrimSpace(text) == "" {
+		in.wrong = append(in.wrong, fmt.Sprintf("%s is missing: %s.", label, such))
+	}
+	return in.number(label, text)
+}
+
+// share reads a percentage; empty is all.
+func (in *formReader) share(text string) float64 {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return 0
+	}
+	percent, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(percent > 0 && percent <= 100) {
+		in.wrong = append(in.wrong, fmt.Sprintf("Share is a number above 0 and up to 100. %q is none.", text))
+		return 0
+	}
+	return percent / 100
 }
 
 func (s *Sim) postEnd(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package lpsim
 
 import (
-	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -29,34 +28,63 @@ type member struct {
 const maxDepth = 64
 
 // parse reads one JSON object. It is false for anything else: trailing data,
-// a duplicate name, invalid UTF-8, deep nesting.
+// a duplicate name, invalid UTF-8 or half a surrogate pair, deep nesting.
 func parse(body []byte) (node, bool) {
-	body = bytes.Trim(body, " \t\r\n")
-	if len(body) == 0 || body[0] != '{' || !jsontext.Value(body).IsValid() {
+	if !utf8.Valid(body) {
 		return node{}, false
 	}
 	r := reader{src: body}
+	if r.space(); r.peek() != '{' {
+		return node{}, false
+	}
 	n := r.value(0)
-	return n, !r.deep
+	if r.space(); r.bad || r.at != len(r.src) {
+		return node{}, false
+	}
+	return n, true
 }
 
-// reader walks JSON that is known to be valid.
+// A reader walks bytes that are valid UTF-8. Once bad, what it gave is of no
+// use and it soon ends.
 type reader struct {
-	src  []byte
-	at   int
-	deep bool
+	src []byte
+	at  int
+	bad bool
+}
+
+// peek gives the next byte, 0 at the end.
+func (r *reader) peek() byte {
+	if r.at < len(r.src) {
+		return r.src[r.at]
+	}
+	return 0
+}
+
+func (r *reader) fail() { r.bad, r.at = true, len(r.src) }
+
+// take goes past c, which has to be next.
+func (r *reader) take(c byte) {
+	if r.peek() != c {
+		r.fail()
+		return
+	}
+	r.at++
+}
+
+func (r *reader) space() {
+	for r.at < len(r.src) && (r.src[r.at] == ' ' || r.src[r.at] == '\n' || r.src[r.at] == '\r' || r.src[r.at] == '\t') {
+		r.at++
+	}
 }
 
 func (r *reader) value(depth int) node {
-	r.space()
 	if depth > maxDepth {
-		r.deep = true
-	}
-	if r.deep {
+		r.fail()
 		return node{}
 	}
+	r.space()
 	start := r.at
-	n := node{kind: r.src[r.at]}
+	n := node{kind: r.peek()}
 	switch n.kind {
 	case '{':
 		r.object(&n, depth)
@@ -64,17 +92,17 @@ func (r *reader) value(depth int) node {
 		r.array(&n, depth)
 	case '"':
 		n.text = r.string()
-	case 't', 'n':
-		r.at += 4
+	case 't':
+		r.word("true")
 	case 'f':
-		r.at += 5
+		r.word("false")
+	case 'n':
+		r.word("null")
 	default:
 		n.kind = '0'
-		for r.at < len(r.src) && !endsNumber(r.src[r.at]) {
-			r.at++
-		}
+		r.number()
 	}
-	if r.deep {
+	if r.bad {
 		return node{}
 	}
 	n.raw = r.src[start:r.at]
@@ -83,58 +111,100 @@ func (r *reader) value(depth int) node {
 
 func (r *reader) object(n *node, depth int) {
 	r.at++
-	for r.space(); r.src[r.at] != '}'; r.space() {
-		if r.src[r.at] == ',' {
-			r.at++
-			r.space()
-		}
+	if r.space(); r.peek() == '}' {
+		r.at++
+		return
+	}
+	n.members = make([]member, 0, 4)
+	for !r.bad {
+		r.space()
 		name := r.string()
 		r.space()
-		r.at++ // the colon
-		if n.members == nil {
-			n.members = make([]member, 0, 4)
+		r.take(':')
+		n.members = append(n.members, member{name, r.value(depth + 1)})
+		if r.space(); r.peek() != ',' {
+			r.take('}')
+			break
 		}
-		v := r.value(depth + 1)
-		if r.deep {
-			return
-		}
-		n.members = append(n.members, member{name, v})
+		r.at++
 	}
-	r.at++
+	if repeated(n.members) {
+		r.fail()
+	}
+}
+
+// repeated says whether two members have one name.
+func repeated(members []member) bool {
+	if len(members) > 32 { // so that a body of a million names takes no hour
+		seen := make(map[string]bool, len(members))
+		for i := range members {
+			if seen[members[i].name] {
+				return true
+			}
+			seen[members[i].name] = true
+		}
+		return false
+	}
+	for i := range members {
+		for j := range i {
+			if members[i].name == members[j].name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *reader) array(n *node, depth int) {
 	r.at++
-	for r.space(); r.src[r.at] != ']'; r.space() {
-		if r.src[r.at] == ',' {
-			r.at++
-		}
-		v := r.value(depth + 1)
-		if r.deep {
+	if r.space(); r.peek() == ']' {
+		r.at++
+		return
+	}
+	for !r.bad {
+		n.items = append(n.items, r.value(depth+1))
+		if r.space(); r.peek() != ',' {
+			r.take(']')
 			return
 		}
-		n.items = append(n.items, v)
+		r.at++
 	}
-	r.at++
 }
 
 func (r *reader) string() string {
 	start, plain := r.at, true
-	for r.at++; r.src[r.at] != '"'; r.at++ {
-		if r.src[r.at] == '\\' {
+	r.take('"')
+	for {
+		switch c := r.peek(); {
+		case c == '"':
+			r.at++
+			return r.unquote(r.src[start:r.at], plain)
+		case c < ' ': // a control character, or the end
+			r.fail()
+			return ""
+		case c == '\\':
 			plain = false
+			r.at += 2
+		default:
 			r.at++
 		}
 	}
-	r.at++
+}
+
+// unquote gives the text of a string, in quotes, whose escapes are not checked
+// yet.
+func (r *reader) unquote(quoted []byte, plain bool) string {
 	if plain {
-		b := r.src[start+1 : r.at-1]
+		b := quoted[1 : len(quoted)-1]
 		if s, ok := familiar[string(b)]; ok {
 			return s
 		}
 		return string(b)
 	}
-	b, _ := jsontext.AppendUnquote(nil, r.src[start:r.at]) // valid, as the whole is
+	b, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil { // an escape that is none, or half a surrogate pair
+		r.fail()
+	}
 	return string(b)
 }
 
@@ -151,14 +221,45 @@ var familiar = func() map[string]string {
 	return out
 }()
 
-func (r *reader) space() {
-	for r.at < len(r.src) && (r.src[r.at] == ' ' || r.src[r.at] == '\t' || r.src[r.at] == '\n' || r.src[r.at] == '\r') {
+func (r *reader) word(w string) {
+	if end := r.at + len(w); end <= len(r.src) && string(r.src[r.at:end]) == w {
+		r.at = end
+		return
+	}
+	r.fail()
+}
+
+// number goes past -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
+func (r *reader) number() {
+	if r.peek() == '-' {
 		r.at++
+	}
+	if r.peek() == '0' {
+		r.at++
+	} else {
+		r.digits()
+	}
+	if r.peek() == '.' {
+		r.at++
+		r.digits()
+	}
+	if c := r.peek(); c == 'e' || c == 'E' {
+		r.at++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.at++
+		}
+		r.digits()
 	}
 }
 
-func endsNumber(c byte) bool {
-	return c == ',' || c == '}' || c == ']' || c == ' ' || c == '\t' || c == '\n' || c == '\r'
+// digits goes past one digit or more.
+func (r *reader) digits() {
+	if !isDigit(r.peek()) {
+		r.fail()
+	}
+	for isDigit(r.peek()) {
+		r.at++
+	}
 }
 
 // get gives the member of that name, or the zero node.

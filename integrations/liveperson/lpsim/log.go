@@ -2,6 +2,7 @@ package lpsim
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,17 +20,19 @@ type record struct {
 	method   string
 	override string
 	uri      string
-	query    map[string][]string
 	host     string
 	header   http.Header
 	body     []byte
 	status   int // 0: cut off
+	code     int // internalCode, when coded
+	coded    bool
 	answer   []byte
 	fault    bool
 	form     string
 	account  string
 	who      who
 	vid      string
+	bytes    int
 }
 
 func (r *record) size() int {
@@ -45,13 +48,13 @@ func (r *record) size() int {
 
 // about says whether the record is of the visitor that goes by that name.
 func (r *record) about(name string) bool {
-	return r.who.sub == name || r.who.consumerID == name || r.vid == name || slices.Contains(r.who.others, name)
+	return r.vid == name || r.who.goesBy(name)
 }
 
 func (s *Sim) record(c *call, a *answer, fault bool) *record {
 	r := &record{
-		seq: c.seq, at: c.at, method: c.method, override: c.override, uri: c.url.RequestURI(), host: c.host,
-		query: c.query, status: a.status, fault: fault, account: c.account, who: c.who, vid: c.vid, form: "reference",
+		seq: c.seq, at: c.at, method: c.method, override: c.override, uri: c.uri, host: c.host,
+		status: a.status, code: a.code, coded: a.coded, fault: fault, account: c.account, who: c.who, vid: c.vid, form: "reference",
 	}
 	if c.method == http.MethodPost && c.override == "" {
 		r.form = "seed"
@@ -71,22 +74,41 @@ type requestLog struct {
 	max     int
 	records []*record // oldest first
 	bytes   int
-	total   int
-	taken   int
+	counts
+}
+
+// counts are of all requests since the start or the last clear.
+type counts struct {
+	total, taken, faulted int
+	byStatus              map[int]int
+	byCode                map[[2]int]int // of status and code, of what was not taken
+}
+
+func newCounts() counts { return counts{byStatus: map[int]int{}, byCode: map[[2]int]int{}} }
+
+func (n *counts) add(r *record) {
+	n.total++
+	if r.fault {
+		n.faulted++
+	}
+	n.byStatus[r.status]++
+	switch {
+	case r.status == 200 || r.status == 201:
+		n.taken++
+	case r.coded && r.status != 0:
+		n.byCode[[2]int{r.status, r.code}]++
+	}
 }
 
 func (l *requestLog) add(r *record) {
-	size := r.size()
+	r.bytes = r.size()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.total++
-	if r.status == 200 || r.status == 201 {
-		l.taken++
-	}
+	l.counts.add(r)
 	l.records = append(l.records, r)
-	l.bytes += size
+	l.bytes += r.bytes
 	for len(l.records) > 1 && (len(l.records) > l.max || l.bytes > maxLogBytes) {
-		l.bytes -= l.records[0].size()
+		l.bytes -= l.records[0].bytes
 		l.records[0] = nil
 		l.records = l.records[1:]
 	}
@@ -95,7 +117,7 @@ func (l *requestLog) add(r *record) {
 func (l *requestLog) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.records, l.bytes, l.total, l.taken = nil, 0, 0, 0
+	l.records, l.bytes, l.counts = nil, 0, newCounts()
 }
 
 // A logFilter picks records. Its zero value picks all.
@@ -122,14 +144,20 @@ func (l *requestLog) pick(f logFilter) []*record {
 	return all
 }
 
-func (l *requestLog) counts() (total, taken int) {
+// counted gives a copy of the counts.
+func (l *requestLog) counted() counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.total, l.taken
+	n := l.counts
+	n.byStatus, n.byCode = maps.Clone(n.byStatus), maps.Clone(n.byCode)
+	return n
 }
 
 // kindsOf lists what a request reported, for a line of a list.
 func (r *record) kindsOf() string {
+	if r.body == nil {
+		return "not kept"
+	}
 	doc, ok := parse(r.body)
 	if !ok {
 		return "unreadable body"

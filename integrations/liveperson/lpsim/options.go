@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,59 +34,17 @@ const (
 	SessionReject = "reject" // 404 with code 37 or 39
 )
 
-// Names of rules that can be switched in Options.Rules. Those that come from
-// LivePerson's own pages cannot be switched and have no name here.
-const (
-	RuleKnownAccount = "known_account"                 // T7: the account is registered. On.
-	RuleQuery        = "known_query"                   // T10: only v, vid, sid and obh, each once. On if strict.
-	RuleContentType  = "content_type"                  // T11: application/json. On if strict.
-	RuleNoAuth       = "no_authorization"              // T12: no credentials. On if strict.
-	RuleFields       = "known_fields"                  // B1, B8 and attributes: no unknown field. On if strict.
-	RulePageID       = "page_id_pattern"               // B11: 1 to 20 digits. On if strict.
-	RuleEntryPoints  = "entry_points"                  // B12: each has a scheme. On if strict.
-	RuleNotEmpty     = "attributes_given"              // B2: engagementAttributes is not empty. On; never asked of the seed's form.
-	RuleTextLength   = "text_length"                   // attributes: at most 50,000 characters. On if strict.
-	RuleIDs          = "id_pattern"                    // S4, S5: form of vid and sid. On if strict.
-	RuleCustomerID   = "customer_id_match"             // B10: consumerId equals every customerId. Off.
-	RuleNoSearch     = "mobile_app_rejects_searchInfo" // attributes: searches are refused. Off.
-	RuleMoreEnums    = "allow_extended_enums"          // channel 5 and 6, service status 11 to 13. Off.
-	RulePlainPost    = "allow_plain_post"              // T4: the reference dialect takes POST without override. Off.
-	RuleContexts     = "impression_contexts"           // attributes: an impression needs its engagement in the session. On.
-)
-
-// ruleDefaults are the values in strict and in lenient mode.
-var ruleDefaults = map[string]struct{ strict, lenient bool }{
-	RuleKnownAccount: {true, true},
-	RuleQuery:        {true, false},
-	RuleContentType:  {true, false},
-	RuleNoAuth:       {true, false},
-	RuleFields:       {true, false},
-	RulePageID:       {true, false},
-	RuleEntryPoints:  {true, false},
-	RuleNotEmpty:     {true, true},
-	RuleTextLength:   {true, false},
-	RuleIDs:          {true, false},
-	RuleCustomerID:   {false, false},
-	RuleNoSearch:     {false, false},
-	RuleMoreEnums:    {false, false},
-	RulePlainPost:    {false, false},
-	RuleContexts:     {true, true},
-}
-
-// RuleNames lists the rules that Options.Rules may name, in order.
-func RuleNames() []string { return slices.Sorted(maps.Keys(ruleDefaults)) }
-
 // Options tune a Sim. The zero value is ready for use: strict, both dialects,
 // one account with one app.
 type Options struct {
 	// Dialect is DialectBoth (the default), DialectSeed or DialectReference.
 	Dialect string
 
-	// Lenient switches off the rules that LivePerson does not document.
+	// Lenient refuses only what LivePerson's pages say is refused.
 	Lenient bool
 
-	// Rules switches single rules on or off, by the names of RuleNames, over
-	// what strict or lenient would say.
+	// Rules switches single rules and remarks on or off, by the names of
+	// RuleNames, over what strict or lenient would say.
 	Rules map[string]bool
 
 	// Accounts holds the app keys of each account. Default: DefaultAccount
@@ -97,8 +54,8 @@ type Options struct {
 	// AnyAccount takes every well-formed account with every app key.
 	AnyAccount bool
 
-	// RequireTLS refuses plain HTTP (T2). Off by default, as the simulator is
-	// for loopback.
+	// RequireTLS refuses plain HTTP (T2), as RuleTLS does. Off by default, as
+	// the simulator is for loopback.
 	RequireTLS bool
 
 	// SessionMode is SessionCreate (the default) or SessionReject.
@@ -123,8 +80,8 @@ type Options struct {
 	// a new one begun (S11). 0 means no cap.
 	EventCap int
 	// SessionCap is how many sessions an identity may begin in a minute (S12).
-	// Default 20, which only a client that loses its ids reaches; negative
-	// means no cap.
+	// Default 20, which only a client that loses its ids reaches, and none if
+	// lenient, as LivePerson tells no number; negative means no cap.
 	SessionCap int
 	// AccountCap is the same for a whole account. 0 means no cap.
 	AccountCap int
@@ -149,9 +106,21 @@ type Options struct {
 	// ContentType of answers of the Monitoring API. Default
 	// application/octet-stream, which LivePerson was seen to send.
 	ContentType string
+	// Chunked sends answers of the Monitoring API without Content-Length, as
+	// LivePerson was seen to.
+	Chunked bool
+	// ExtraFields puts fields that nobody knows into success answers, which a
+	// client has to bear.
+	ExtraFields bool
 
 	// MaxBody is the largest body taken, in bytes (T13). Default 1 MiB.
 	MaxBody int
+
+	// Faults are active from the start, in this order.
+	Faults []Fault
+	// Seed makes the chance of faults with a Rate come out the same in every
+	// run that has the same requests in the same order. 0 takes a new one.
+	Seed uint64
 
 	// MaxRequests is how many requests are kept to look at; the oldest are
 	// dropped, also when their bytes pass 64 MiB. Default 10,000.
@@ -165,7 +134,8 @@ type Options struct {
 	// Quiet keeps no headers and bodies of requests, for load tests.
 	Quiet bool
 
-	// Now is the clock. Default time.Now.
+	// Now is the clock that Sim.Advance and Sim.SetClock move away from.
+	// Default time.Now.
 	Now func() time.Time
 
 	// Log gets the simulator's own faults. Nil discards. What visitors sent is
@@ -173,33 +143,98 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Check names everything that is wrong with o, at once.
+// An OptionError says what is wrong with one field of Options.
+type OptionError struct {
+	Option string // the field, such as SessionMode
+	Why    string // with what to write instead
+}
+
+// Error names the option and what to write instead.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Why }
+
+// Check names everything that is wrong with o, at once: its error joins one
+// *OptionError for each fault.
 func (o Options) Check() error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !slices.Contains([]string{"", DialectBoth, DialectSeed, DialectReference}, o.Dialect) {
-		bad("dialect %q is not known: use both, seed or reference", o.Dialect)
+	bad := func(option, format string, args ...any) {
+		errs = append(errs, &OptionError{option, fmt.Sprintf(format, args...)})
 	}
-	if !slices.Contains([]string{"", SessionCreate, SessionReject}, o.SessionMode) {
-		bad("session mode %q is not known: use create or reject", o.SessionMode)
-	}
-	if o.CapStatus != 0 && (o.CapStatus < 500 || o.CapStatus > 599) {
-		bad("cap status %d is no server error: use 503 or 500", o.CapStatus)
-	}
+	o.checkWords(bad)
+	o.checkNumbers(bad)
 	for _, name := range slices.Sorted(maps.Keys(o.Rules)) {
-		if _, ok := ruleDefaults[name]; !ok {
-			bad("rule %q is not known: use one of %s", name, strings.Join(RuleNames(), ", "))
+		if !slices.Contains(RuleNames(), name) {
+			bad("Rules", "rule %q is not known: use one of %s", name, strings.Join(RuleNames(), ", "))
 		}
 	}
 	for _, account := range slices.Sorted(maps.Keys(o.Accounts)) {
-		if !accountPattern.MatchString(account) {
-			bad("account %q is no account id: use 1 to 20 letters, digits or _", account)
+		if !isAccount(account) {
+			bad("Accounts", "%q is no account id: use 1 to 20 letters, digits or _", account)
+		}
+	}
+	if len(o.Faults) > maxFaults {
+		bad("Faults", "%d are too many: use at most %d", len(o.Faults), maxFaults)
+	}
+	for _, f := range o.Faults {
+		if err := f.check(); err != nil {
+			bad("Faults", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-var accountPattern = regexp.MustCompile(`^[a-zA-Z0-9_]{1,20}$`)
+func (o Options) checkWords(bad func(option, format string, args ...any)) {
+	if !oneOf(o.Dialect, "", DialectBoth, DialectSeed, DialectReference) {
+		bad("Dialect", "%q is not known: use both, seed or reference", o.Dialect)
+	}
+	if !oneOf(o.SessionMode, "", SessionCreate, SessionReject) {
+		bad("SessionMode", "%q is not known: use create or reject", o.SessionMode)
+	}
+	if strings.ContainsAny(o.ContentType, "\r\n") {
+		bad("ContentType", "it is one line")
+	}
+	if o.MovedAfter != 0 && o.MovedHost == "" {
+		bad("MovedAfter", "name the host it moves to, too")
+	}
+}
+
+func (o Options) checkNumbers(bad func(option, format string, args ...any)) {
+	if o.CapStatus != 0 && (o.CapStatus < 500 || o.CapStatus > 599) {
+		bad("CapStatus", "%d is no server error: use 503 or 500", o.CapStatus)
+	}
+	for _, d := range []struct {
+		option string
+		value  time.Duration
+	}{{"IdleTimeout", o.IdleTimeout}, {"MaxAge", o.MaxAge}, {"ColdFor", o.ColdFor}, {"ColdAfter", o.ColdAfter}} {
+		if d.value < 0 {
+			bad(d.option, "%s is negative: use a duration such as 30m", d.value)
+		}
+	}
+	for _, n := range []struct {
+		option string
+		value  int
+	}{
+		{"ColdCalls", o.ColdCalls}, {"EventCap", o.EventCap}, {"AccountCap", o.AccountCap}, {"MovedAfter", o.MovedAfter}, {"MaxBody", o.MaxBody},
+		{"MaxRequests", o.MaxRequests}, {"MaxVisitors", o.MaxVisitors}, {"MaxHistory", o.MaxHistory},
+	} {
+		if n.value < 0 {
+			bad(n.option, "%d is negative: use a whole number such as 20", n.value)
+		}
+	}
+	if o.MaxBody > maxBodyEver {
+		bad("MaxBody", "%d is too large: use at most %d", o.MaxBody, maxBodyEver)
+	}
+	if o.ColdAfter > 0 && o.ColdCalls == 0 && o.ColdFor == 0 {
+		bad("ColdAfter", "say how cold the account is then, too: for how many calls, or how long")
+	}
+}
+
+// maxBodyEver is the largest body read, whatever the rules, in bytes.
+const maxBodyEver = 64 << 20
+
+// isAccount is ^[a-zA-Z0-9_]{1,20}$
+func isAccount(s string) bool {
+	return s != "" && len(s) <= 20 && all(s, func(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' })
+}
 
 func (o Options) withDefaults() Options {
 	orText := func(p *string, v string) {
@@ -216,6 +251,9 @@ func (o Options) withDefaults() Options {
 	orText(&o.SessionMode, SessionCreate)
 	orText(&o.ContentType, "application/octet-stream")
 	orInt(&o.CapStatus, 503)
+	if o.Lenient {
+		orInt(&o.SessionCap, -1)
+	}
 	orInt(&o.SessionCap, 20)
 	orInt(&o.MaxBody, 1<<20)
 	orInt(&o.MaxRequests, 10_000)
@@ -230,6 +268,9 @@ func (o Options) withDefaults() Options {
 	if len(o.Accounts) == 0 {
 		o.Accounts = map[string][]string{DefaultAccount: {DefaultApp}}
 	}
+	if o.Seed == 0 {
+		o.Seed = newSeed()
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -237,29 +278,4 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o
-}
-
-// rules are the switches as the checks read them.
-type rules struct {
-	knownAccount, query, contentType, noAuth, fields, pageID, entryPoints, notEmpty,
-	textLength, ids, customerID, noSearch, moreEnums, plainPost, contexts bool
-}
-
-func (o Options) rules() rules {
-	on := func(name string) bool {
-		if v, ok := o.Rules[name]; ok {
-			return v
-		}
-		if o.Lenient {
-			return ruleDefaults[name].lenient
-		}
-		return ruleDefaults[name].strict
-	}
-	return rules{
-		knownAccount: on(RuleKnownAccount), query: on(RuleQuery), contentType: on(RuleContentType),
-		noAuth: on(RuleNoAuth), fields: on(RuleFields), pageID: on(RulePageID),
-		entryPoints: on(RuleEntryPoints), notEmpty: on(RuleNotEmpty), textLength: on(RuleTextLength),
-		ids: on(RuleIDs), customerID: on(RuleCustomerID), noSearch: on(RuleNoSearch),
-		moreEnums: on(RuleMoreEnums), plainPost: on(RulePlainPost), contexts: on(RuleContexts),
-	}
 }

@@ -24,6 +24,7 @@ var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"date":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05") },
 	"iso":   func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") },
 	"thousands": func(n int) string {
 		s := strconv.Itoa(n)
@@ -38,12 +39,8 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 		}
 		return one + "s"
 	},
-	"status": func(n int) string {
-		if n == 0 {
-			return "cut"
-		}
-		return strconv.Itoa(n)
-	},
+	"status": statusText,
+	"spell":  spell,
 }).ParseFS(files, "templates/*.html"))
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
@@ -59,6 +56,8 @@ func (s *Sim) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /faults", s.showFaults)
 	mux.HandleFunc("POST /faults", s.postFault)
 	mux.HandleFunc("POST /faults/end", s.postEnd)
+	mux.HandleFunc("GET /clock", s.showClockPage)
+	mux.HandleFunc("POST /clock", s.postClockPage)
 	mux.HandleFunc("GET /forget", s.showForget)
 	mux.HandleFunc("POST /forget", s.postForget)
 	mux.HandleFunc("GET /_sim/static/{file}", serveStatic)
@@ -84,12 +83,16 @@ type frame struct {
 	Older    string
 	Form     faultForm
 	Now      time.Time
+	Ahead    string // how far the clock is from real time, in words; "" when it is not
+	Idle     time.Duration
+	MaxAge   time.Duration
+	Answered string // how often each status was answered, in words
 }
 
 func (s *Sim) frame(r *http.Request, title string) *frame {
 	f := &frame{
-		Title: title, Status: s.Status(), Faults: s.faults.list(), Version: s.version.Load(), Back: r.URL.RequestURI(),
-		Now: s.o.Now(),
+		Title: title, Status: s.glance(), Faults: s.faults.list(), Version: s.version.Load(), Back: r.URL.RequestURI(),
+		Now: s.clock.now(), Ahead: aheadWords(s.clock.ahead()), Idle: s.o.IdleTimeout, MaxAge: s.o.MaxAge,
 	}
 	account := "any account"
 	if !s.o.AnyAccount {
@@ -172,6 +175,7 @@ func (s *Sim) showRequests(w http.ResponseWriter, r *http.Request) {
 		f.Older = fmt.Sprintf("/requests?sub=%s&before=%d", template.URLQueryEscaper(f.Sub), records[0].seq)
 	}
 	slices.Reverse(records)
+	f.Answered = answeredWords(f.Status.ByStatus)
 	for _, rec := range records {
 		v := requestView{Request: rec.public(), What: rec.kindsOf(), Good: rec.status == 200 || rec.status == 201}
 		for _, k := range slices.Sorted(maps.Keys(rec.header)) {
@@ -181,6 +185,15 @@ func (s *Sim) showRequests(w http.ResponseWriter, r *http.Request) {
 		f.Requests = append(f.Requests, v)
 	}
 	s.render(w, http.StatusOK, "requests.html", f)
+}
+
+// answeredWords says how often each status was answered: "200 × 12, cut × 1".
+func answeredWords(byStatus map[string]int) string {
+	var parts []string
+	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
+		parts = append(parts, fmt.Sprintf("%s × %d", status, byStatus[status]))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // pretty indents JSON and leaves anything else as it is.

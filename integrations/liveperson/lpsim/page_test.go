@@ -110,7 +110,7 @@ func TestFormsWorkWithoutScript(t *testing.T) {
 		{url.Values{}, "Choose what goes wrong."},
 		{url.Values{"kind": {"status"}}, "Status is missing"},
 		{url.Values{"kind": {"status"}, "status": {"many"}}, "&#34;many&#34; is none."},
-		{url.Values{"kind": {"status"}, "status": {"42"}}, "status 42 is no HTTP status"},
+		{url.Values{"kind": {"status"}, "status": {"42"}}, "status: 42 is no HTTP status"},
 		{url.Values{"kind": {"reset"}, "count": {"-3"}}, "How many reports is a whole number"},
 	} {
 		if code, _, body := post("/faults", tt.form); code != 400 || !strings.Contains(body, tt.want) {

@@ -11,7 +11,9 @@ func replaces(kind string) bool {
 	return oneOf(kind, "personal", "ctmrinfo", "mrktInfo", "cart", "cartStatus", "service")
 }
 
-// An Entry is one attribute as it was reported.
+// An Entry is one attribute as it was reported. An id that came before in the
+// same session is marked repeated, by the names that LivePerson's read-back has
+// for it.
 type Entry struct {
 	At      time.Time       `json:"at"`
 	Request uint64          `json:"request"`
@@ -19,6 +21,15 @@ type Entry struct {
 	Vid     string          `json:"vid"`
 	Sid     string          `json:"sid"`
 	SDE     json.RawMessage `json:"sde"`
+
+	OrderID         string `json:"orderId,omitempty"`
+	RepeatedOrder   bool   `json:"repeatedOrderId,omitempty"`
+	LeadID          string `json:"leadId,omitempty"`
+	RepeatedLead    bool   `json:"repeatedLeadId,omitempty"`
+	ServiceID       string `json:"serviceId,omitempty"`
+	RepeatedService bool   `json:"repeatedServiceActivity,omitempty"`
+	// RepeatOf is the first request that had the same id, in whatever session.
+	RepeatOf uint64 `json:"repeatOf,omitempty"`
 }
 
 // A Session is one monitoring session of a visitor.
@@ -30,6 +41,7 @@ type Session struct {
 	LastAt    time.Time `json:"last_at"`
 	Reports   int       `json:"reports"`
 	Ended     bool      `json:"ended"`
+	Why       string    `json:"why,omitempty"` // it ended: idle, age, full or fault
 }
 
 // A Visitor is all that LivePerson knows of one person: what an agent would
@@ -63,7 +75,7 @@ type Visitor struct {
 	Pages          []page  `json:"pages"`
 	EntryPoints    []page  `json:"entry_points"` // sec://, lang://, tel:// and the like
 
-	History []Entry `json:"history"` // every attribute, whatever became of it
+	History []Entry `json:"history"` // every attribute in order of arrival, whatever became of it
 	Lints   []Lint  `json:"lints"`
 }
 
@@ -83,7 +95,8 @@ func (s *Sim) readBack(v *visitor, now time.Time, chat bool, sid string) Visitor
 		out.Names = append(out.Names, k.name)
 	}
 	for _, x := range v.sessions {
-		out.Sessions = append(out.Sessions, Session{x.vid, x.sid, x.app, x.created, x.last, x.reports, !s.live(x, now)})
+		why := s.ended(x, now)
+		out.Sessions = append(out.Sessions, Session{x.vid, x.sid, x.app, x.created, x.last, x.reports, why != "", why})
 	}
 	for _, l := range v.lints {
 		out.Lints = append(out.Lints, *l)
@@ -103,7 +116,16 @@ func (s *Sim) readBack(v *visitor, now time.Time, chat bool, sid string) Visitor
 }
 
 func (e entry) public() Entry {
-	return Entry{e.At, e.Request, e.Type, e.Vid, e.Sid, e.SDE}
+	out := Entry{At: e.At, Request: e.Request, Type: e.Type, Vid: e.Vid, Sid: e.Sid, SDE: e.SDE, RepeatOf: e.repeatOf}
+	switch e.Type {
+	case "purchase":
+		out.OrderID, out.RepeatedOrder = e.id, e.repeated
+	case "lead":
+		out.LeadID, out.RepeatedLead = e.id, e.repeated
+	case "service":
+		out.ServiceID, out.RepeatedService = e.id, e.repeated
+	}
+	return out
 }
 
 // learn takes one more attribute in.
@@ -134,7 +156,9 @@ func (v *Visitor) learn(in entry, chat bool) {
 	case "mrktInfo":
 		v.Marketing = after(v.Marketing, e, chat)
 	default:
-		v.Impressions = append(v.Impressions, e)
+		if isImpression(in.Type) {
+			v.Impressions = append(v.Impressions, e)
+		}
 	}
 }
 

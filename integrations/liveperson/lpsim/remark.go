@@ -30,7 +30,7 @@ func (c *call) remark(code, title, format string, args ...any) {
 
 // remarkCall looks over a call whose body is right.
 func (s *Sim) remarkCall(c *call) {
-	if c.form == reference && !c.onBehalf {
+	if c.form == reference && c.query.obh.value != "true" {
 		c.remark("obh_not_true", "obh is not true.",
 			"LivePerson takes the place of our server for the visitor's place.")
 	}

@@ -32,16 +32,15 @@ func (s *Sim) settle(c *call) *answer {
 		return refuse(c.at, 404, 39, "invalid sessionId")
 	}
 	x := st.session(c)
-	if x != nil && !s.live(x, c.at) {
+	if x != nil && s.ended(x, c.at) != "" {
 		x = nil
 	}
 	if x != nil && s.o.EventCap > 0 && x.events+len(c.attrs) > s.o.EventCap { // S11
 		x.blocked = true
 		x = nil
 	}
-	known := st.find(c)
 	if x == nil {
-		if a := s.mayBegin(c, known); a != nil { // S10 reject, S12
+		if a := s.mayBegin(c); a != nil { // S10 reject, S12
 			return a
 		}
 	}
@@ -55,7 +54,7 @@ func (s *Sim) settle(c *call) *answer {
 func (s *Sim) take(c *call, x *session) *answer {
 	st, status := s.state, 200
 	vid := c.vid
-	if vid == "" {
+	if vid == "" || x == nil && !s.r.keepVid {
 		vid = newVid()
 	}
 	v := st.enter(c, vid)
@@ -63,18 +62,18 @@ func (s *Sim) take(c *call, x *session) *answer {
 		status = 201
 		s.remarkFirst(v, c)
 		x = &session{vid: vid, sid: newSid(), account: c.account, app: c.app, owner: v, created: c.at}
-		st.begin(v, x, s.o.AccountCap > 0)
+		s.begin(v, x)
 	} else if !slices.Contains(v.sessions, x) {
-		st.join(v, x)
+		s.join(v, x)
 	}
 	x.last = c.at
 	x.reports++
 	x.events += len(c.attrs)
 	st.remember(v, c, x, s.o.MaxHistory)
 	for _, r := range c.remarks {
-		st.lint(v, c, r)
+		s.lint(v, c, r)
 	}
-	st.bound(s.o.MaxVisitors)
+	s.bound(c.at)
 	if c.pageID == "" {
 		c.pageID = strconv.Itoa(100_000_000 + mrand.IntN(9_900_000_000))
 	}
@@ -88,8 +87,11 @@ func (s *Sim) success(c *call, x *session) []byte {
 	b = quote(b, x.vid)
 	b = append(b, `,"pageId":`...)
 	b = quote(b, c.pageID)
-	if c.engagement {
+	if c.kind == engagement {
 		b = s.offer(b, c, x)
+	}
+	if s.o.ExtraFields {
+		b = append(b, `,"futureField":{"of":["a","later","version"]}`...)
 	}
 	return append(b, '}')
 }
@@ -106,20 +108,33 @@ func (st *state) session(c *call) *session {
 	return x
 }
 
-func (s *Sim) live(x *session, now time.Time) bool {
-	return !x.expired && !x.blocked && now.Sub(x.last) < s.o.IdleTimeout && now.Sub(x.created) < s.o.MaxAge
+// ended says why a session has ended, "" while it has not.
+func (s *Sim) ended(x *session, now time.Time) string {
+	switch {
+	case x.expired:
+		return "fault"
+	case x.blocked:
+		return "full"
+	case now.Sub(x.last) >= s.o.IdleTimeout:
+		return "idle"
+	case now.Sub(x.created) >= s.o.MaxAge:
+		return "age"
+	default:
+		return ""
+	}
 }
 
 // mayBegin says whether a new session may begin for a call, nil when it may.
-func (s *Sim) mayBegin(c *call, known *visitor) *answer {
+func (s *Sim) mayBegin(c *call) *answer {
 	st := s.state
-	blocked := st.session(c) != nil && st.session(c).blocked
-	if s.o.SessionMode == SessionReject && c.vid != "" && c.sid != "" && !blocked { // S10
+	old := st.session(c)
+	if s.o.SessionMode == SessionReject && c.vid != "" && c.sid != "" && (old == nil || !old.blocked) { // S10
 		if st.names[visitorKey{c.account, c.vid}] == nil {
 			return refuse(c.at, 404, 37, "invalid visitorId")
 		}
 		return refuse(c.at, 404, 39, "invalid sessionId")
 	}
+	known := st.find(c)
 	capped := known != nil && s.o.SessionCap > 0 && lastMinute(&known.recent, c.at) >= s.o.SessionCap
 	if s.o.AccountCap > 0 && lastMinute(&st.account(s, c.account).recent, c.at) >= s.o.AccountCap {
 		capped = true
@@ -130,60 +145,86 @@ func (s *Sim) mayBegin(c *call, known *visitor) *answer {
 	return nil
 }
 
-// lastMinute drops older times and counts the rest.
+// lastMinute drops what is not within the last minute and counts the rest.
 func lastMinute(times *[]time.Time, now time.Time) int {
-	i := 0
-	for i < len(*times) && now.Sub((*times)[i]) >= time.Minute {
-		i++
-	}
-	*times = slices.Delete(*times, 0, i)
+	*times = slices.DeleteFunc(*times, func(at time.Time) bool { return !within(now, at, time.Minute) })
 	return len(*times)
 }
 
-func (st *state) begin(v *visitor, x *session, countAccount bool) {
+func (s *Sim) begin(v *visitor, x *session) {
+	st := s.state
 	st.created++
 	v.created++
-	v.recent = append(v.recent, x.created)
-	if len(v.recent) > 1000 {
-		v.recent = slices.Delete(v.recent, 0, 1)
+	if s.o.SessionCap > 0 {
+		v.recent = append(v.recent, x.created)
 	}
-	if countAccount {
-		a := st.accounts[x.account]
+	if s.o.AccountCap > 0 {
+		a := st.account(s, x.account)
 		a.recent = append(a.recent, x.created)
 	}
 	st.sessions[x.sid] = x
-	st.join(v, x)
+	s.join(v, x)
 }
 
-func (st *state) join(v *visitor, x *session) {
+// join keeps a session with a visitor. The oldest of too many is dropped.
+func (s *Sim) join(v *visitor, x *session) {
 	v.sessions = append(v.sessions, x)
-	st.grow(v, 300)
+	s.state.grow(v, 300)
 	if len(v.sessions) > maxVisitorSessions {
 		old := v.sessions[0]
 		v.sessions = slices.Delete(v.sessions, 0, 1)
-		st.grow(v, -300)
+		s.state.grow(v, -300)
 		if old.owner == v {
-			delete(st.sessions, old.sid)
+			s.forgetSession(old, x.created)
 		}
 	}
 }
 
+// forgetSession drops a session, and counts it once more if it had ended.
+func (s *Sim) forgetSession(x *session, now time.Time) {
+	delete(s.state.sessions, x.sid)
+	s.state.past.add(s.ended(x, now))
+}
+
+// A tally counts sessions by how they stand.
+type tally struct{ live, expired, blocked int }
+
+func (t *tally) add(ended string) {
+	switch ended {
+	case "":
+		t.live++
+	case "full":
+		t.blocked++
+	default:
+		t.expired++
+	}
+}
+
+// tally counts all sessions that ever began. One that was dropped counts as it
+// stood then.
+func (s *Sim) tally(now time.Time) tally {
+	t := s.state.past
+	for _, x := range s.state.sessions {
+		t.add(s.ended(x, now))
+	}
+	return t
+}
+
 // remarkFirst notes how a client came to need a new session (S13).
 func (s *Sim) remarkFirst(v *visitor, c *call) {
-	st := s.state
 	pair := c.vid + " " + c.sid
 	replacedAt, replaced := v.replaced[pair]
-	hasLive := slices.ContainsFunc(v.sessions, func(x *session) bool { return s.live(x, c.at) })
-	inTime := v.firstCalls > 0 || c.at.Sub(v.answered) < shortly && !v.answered.IsZero()
+	hasLive := slices.ContainsFunc(v.sessions, func(x *session) bool { return s.ended(x, c.at) == "" })
+	inTime := v.firstCalls > 0 || within(c.at, v.answered, shortly)
 	switch {
 	case hasLive && inTime:
-		st.lint(v, c, remark{"parallel_first", "Two first reports at once.",
+		s.lint(v, c, remark{"parallel_first", "Two first reports at once.",
 			"The visitor's second report was sent before the first was answered, so LivePerson began two sessions."})
 	case hasLive && replaced && c.at.Sub(replacedAt) >= shortly:
-		st.lint(v, c, remark{"stale_pair", "The new session was not taken over.",
+		s.lint(v, c, remark{"stale_pair", "The new session was not taken over.",
 			"LivePerson had answered these ids with new ones, and the old ones were sent again."})
 	case hasLive && (c.vid == "" || c.sid == ""):
-		st.lint(v, c, remark{"session_leak", "A session was lost.",
+		s.lint(v, c, remark{"session_leak", "A session was lost.",
 			"A visitor LivePerson already had a session for came without its ids, so another was begun. LivePerson caps that."})
 	}
 	if c.sid != "" {
@@ -203,7 +244,7 @@ func (s *Sim) answeredFirst(c *call) {
 	}
 	s.state.mu.Lock()
 	c.first.firstCalls--
-	c.first.answered = s.o.Now()
+	c.first.answered = s.clock.now()
 	s.state.mu.Unlock()
 }
 
@@ -221,50 +262,59 @@ func (st *state) account(s *Sim, id string) *account {
 
 // loading is S1 to S3: the answer of an account that is not loaded.
 func (s *Sim) loading(c *call) *answer {
-	st := s.state
-	a := st.account(s, c.account)
+	a := s.state.account(s, c.account)
 	if s.o.ColdAfter > 0 && !a.lastCall.IsZero() && c.at.Sub(a.lastCall) >= s.o.ColdAfter {
-		a.coldLeft, a.coldUntil = s.o.ColdCalls, time.Time{}
-		a.lastCall = time.Time{}
+		a.coldLeft, a.lastCall = s.o.ColdCalls, time.Time{}
 	}
 	if a.lastCall.IsZero() && s.o.ColdFor > 0 {
-		a.coldUntil = c.at.Add(s.o.ColdFor)
+		a.coldFrom = c.at
 	}
 	a.lastCall = c.at
-	key := visitorKey{c.account, c.who.name()}
-	if told, ok := st.told[key]; ok {
-		if c.vid == "" {
-			st.lint(st.find(c), c, remark{"retry_without_vid", "The vid of a loading answer was not used.",
-				"LivePerson names a vid while it loads an account, and the repeated report has to carry it."})
-		}
-		if c.vid == "" || c.vid == told {
-			delete(st.told, key)
-		}
-	}
-	cold := a.coldLeft > 0 || c.at.Before(a.coldUntil)
-	if a.coldLeft > 0 {
+	s.heed(c)
+	switch {
+	case a.coldLeft > 0:
 		a.coldLeft--
-	} else if !cold && s.faults.cold(c) {
-		cold = true
-	}
-	if !cold {
+	case s.o.ColdFor > 0 && within(c.at, a.coldFrom, s.o.ColdFor), s.faults.cold(c):
+	default:
 		return nil
 	}
 	vid := c.vid
 	if vid == "" {
 		vid = newVid()
 	}
-	if key.name != "" {
-		if len(st.told) >= maxTold {
-			clear(st.told)
-		}
-		st.told[key] = vid
-	}
+	s.state.tell(c, vid)
 	message := fmt.Sprintf("Loading account: %s, vid: %s", c.account, vid)
 	if c.version == "1.0" {
 		return refuse(c.at, 500, 20, message)
 	}
 	return refuse(c.at, 202, 38, message)
+}
+
+// heed looks whether a call has the vid that a loading answer told (S3).
+func (s *Sim) heed(c *call) {
+	key := visitorKey{c.account, c.who.name()}
+	told, ok := s.state.told[key]
+	if !ok {
+		return
+	}
+	if c.vid == "" {
+		s.lint(s.state.find(c), c, remark{"retry_without_vid", "The vid of a loading answer was not used.",
+			"LivePerson names a vid while it loads an account, and the repeated report has to carry it."})
+	}
+	if c.vid == "" || c.vid == told {
+		delete(s.state.told, key)
+	}
+}
+
+// tell remembers the vid of a loading answer.
+func (st *state) tell(c *call, vid string) {
+	if c.who.name() == "" {
+		return
+	}
+	if len(st.told) >= maxTold {
+		clear(st.told)
+	}
+	st.told[visitorKey{c.account, c.who.name()}] = vid
 }
 
 // newVid is the tail of the base64 of random hex, as LivePerson's look.

@@ -21,17 +21,24 @@ func TestSessionRules(t *testing.T) {
 		message string
 		sameVid bool // the vid sent comes back
 	}{
-		{"S4 a vid has 22 letters and digits", Options{}, with("abc", knownSid), 404, 37, "invalid visitorId", false},
-		{"S4 any vid will do if lenient", Options{Lenient: true}, with("abc", "xyz"), 201, 0, "", true},
-		{"S5 a sid has 22 characters", Options{}, with(knownVid, "abc"), 404, 39, "invalid sessionId", false},
-		{"S5 the dotted form is fine", Options{}, with(knownVid, knownSid+".c524460e"), 201, 0, "", true},
-		{"S5 a dot wants hex behind it", Options{}, with(knownVid, knownSid+".xyz"), 404, 39, "invalid sessionId", false},
-		{"S6 no ids make a session", Options{}, "", 201, 0, "", false},
-		{"S7 a vid alone is kept", Options{}, "v=1.1&obh=true&vid=" + knownVid, 201, 0, "", true},
-		{"S8 a sid alone makes both", Options{}, "v=1.1&obh=true&sid=" + otherSid, 201, 0, "", false},
-		{"S10 an unknown pair keeps its vid", Options{}, with(knownVid, knownSid), 201, 0, "", true},
-		{"S10 an unknown vid is refused in reject", Options{SessionMode: SessionReject}, with(knownVid, knownSid), 404, 37, "invalid visitorId", false},
-		{"S10 reject takes a first report without ids", Options{SessionMode: SessionReject}, "", 201, 0, "", false},
+		{"S4: a vid has 22 letters and digits", Options{}, with("abc", knownSid), 404, 37, "invalid visitorId", false},
+		{"S4: any vid will do if lenient", Options{Lenient: true}, with("abc", "xyz"), 201, 0, "", true},
+		{"S5: a sid has 22 characters", Options{}, with(knownVid, "abc"), 404, 39, "invalid sessionId", false},
+		{"S5: the dotted form is fine", Options{}, with(knownVid, knownSid+".c524460e"), 201, 0, "", true},
+		{"S5: a dot wants hex behind it", Options{}, with(knownVid, knownSid+".xyz"), 404, 39, "invalid sessionId", false},
+		{"S5: the form of a sid ends at 64 hex", Options{}, with(knownVid, knownSid+"."+strings.Repeat("a", 65)), 404, 39, "invalid sessionId", false},
+		{"S4: comes before S5", Options{}, with("abc", "abc"), 404, 37, "invalid visitorId", false},
+		{"S4: also without a sid", Options{}, "v=1.1&obh=true&vid=" + knownVid + "x", 404, 37, "invalid visitorId", false},
+		{"S6: no ids make a session in the reference dialect", Options{Dialect: DialectReference}, "", 201, 0, "", false},
+		{"S7: a vid alone is kept in reject", Options{SessionMode: SessionReject}, "v=1.1&obh=true&vid=" + knownVid, 201, 0, "", true},
+		{"S10: Signal's own pair keeps its vid in the reference dialect", Options{Dialect: DialectReference}, with(knownVid, knownSid), 201, 0, "", true},
+		{"S10: and is refused in reject", Options{Dialect: DialectReference, SessionMode: SessionReject}, with(knownVid, knownSid), 404, 37, "invalid visitorId", false},
+		{"S6: no ids make a session", Options{}, "", 201, 0, "", false},
+		{"S7: a vid alone is kept", Options{}, "v=1.1&obh=true&vid=" + knownVid, 201, 0, "", true},
+		{"S8: a sid alone makes both", Options{}, "v=1.1&obh=true&sid=" + otherSid, 201, 0, "", false},
+		{"S10: an unknown pair keeps its vid", Options{}, with(knownVid, knownSid), 201, 0, "", true},
+		{"S10: an unknown vid is refused in reject", Options{SessionMode: SessionReject}, with(knownVid, knownSid), 404, 37, "invalid visitorId", false},
+		{"S10: reject takes a first report without ids", Options{SessionMode: SessionReject}, "", 201, 0, "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,15 +62,15 @@ func TestSessionLivesAndEnds(t *testing.T) {
 		status int
 		code   int
 	}{
-		{"S9 a session goes on", Options{}, func(*Sim, *clock) {}, 200, 0},
-		{"S9 just before the idle time is over", Options{}, func(_ *Sim, c *clock) { c.forward(30*time.Minute - 1) }, 200, 0},
-		{"S10 idle for 30 minutes", Options{}, func(_ *Sim, c *clock) { c.forward(30 * time.Minute) }, 201, 0},
-		{"S10 six hours old", Options{IdleTimeout: 7 * time.Hour}, func(_ *Sim, c *clock) { c.forward(6 * time.Hour) }, 201, 0},
-		{"S10 ended by a fault", Options{}, func(s *Sim, _ *clock) { _, _ = s.Fail(Fault{Expire: true}) }, 201, 0},
-		{"S10 idle in reject", Options{SessionMode: SessionReject}, func(_ *Sim, c *clock) { c.forward(31 * time.Minute) }, 404, 39},
-		{"S10 of another app", Options{Accounts: map[string][]string{DefaultAccount: {"other"}}}, func(s *Sim, _ *clock) { s.o.Accounts = map[string][]string{DefaultAccount: {DefaultApp}} }, 201, 0},
-		{"S11 full", Options{EventCap: 1}, func(*Sim, *clock) {}, 201, 0},
-		{"S11 full in reject", Options{EventCap: 1, SessionMode: SessionReject}, func(*Sim, *clock) {}, 201, 0},
+		{"S9: a session goes on", Options{}, func(*Sim, *clock) {}, 200, 0},
+		{"S9: just before the idle time is over", Options{}, func(_ *Sim, c *clock) { c.forward(30*time.Minute - 1) }, 200, 0},
+		{"S10: idle for 30 minutes", Options{}, func(_ *Sim, c *clock) { c.forward(30 * time.Minute) }, 201, 0},
+		{"S10: six hours old", Options{IdleTimeout: 7 * time.Hour}, func(_ *Sim, c *clock) { c.forward(6 * time.Hour) }, 201, 0},
+		{"S10: ended by a fault", Options{}, func(s *Sim, _ *clock) { _, _ = s.Fail(Fault{Expire: true}) }, 201, 0},
+		{"S10: idle in reject", Options{SessionMode: SessionReject}, func(_ *Sim, c *clock) { c.forward(31 * time.Minute) }, 404, 39},
+		{"S10: of another app", Options{Accounts: map[string][]string{DefaultAccount: {"other"}}}, func(s *Sim, _ *clock) { s.o.Accounts = map[string][]string{DefaultAccount: {DefaultApp}} }, 201, 0},
+		{"S11: full", Options{EventCap: 1}, func(*Sim, *clock) {}, 201, 0},
+		{"S11: full in reject", Options{EventCap: 1, SessionMode: SessionReject}, func(*Sim, *clock) {}, 201, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,8 +103,8 @@ func TestColdAccount(t *testing.T) {
 		name, v      string
 		status, code int
 	}{
-		{"S1 v1.0 answers 500", "1.0", 500, 20},
-		{"S2 v1.1 answers 202", "1.1", 202, 38},
+		{"S1: v1.0 answers 500", "1.0", 500, 20},
+		{"S2: v1.1 answers 202", "1.1", 202, 38},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := New(Options{ColdCalls: 2})
@@ -120,15 +127,27 @@ func TestColdAccount(t *testing.T) {
 			}
 		})
 	}
-	t.Run("S3 a retry without the vid is remarked", func(t *testing.T) {
+	t.Run("S3: a retry without the vid is remarked", func(t *testing.T) {
 		s := New(Options{ColdCalls: 1})
 		send(t, s, try{})
 		send(t, s, try{})
 		if got := s.Lints("", "retry_without_vid"); len(got) != 1 {
 			t.Errorf("lints %+v, want one", got)
 		}
+		lenient := New(Options{ColdCalls: 1, Lenient: true})
+		send(t, lenient, try{})
+		if send(t, lenient, try{}); len(lenient.Lints("", "")) != 0 {
+			t.Errorf("lenient remarks %+v", lenient.Lints("", ""))
+		}
 	})
-	t.Run("S1 an account is cold for a time, and again after idling", func(t *testing.T) {
+	t.Run("S3: it is a new visitor while the account is cold", func(t *testing.T) {
+		s := New(Options{ColdCalls: 2})
+		a, b := send(t, s, try{}), send(t, s, try{})
+		if a.message == b.message || !told.MatchString(b.message) {
+			t.Errorf("answers %q and %q, want two vids", a.message, b.message)
+		}
+	})
+	t.Run("S1: an account is cold for a time, and again after idling", func(t *testing.T) {
 		c := newClock()
 		s := New(Options{Now: c.now, ColdFor: 5 * time.Second, ColdAfter: time.Hour})
 		var got []int
@@ -143,7 +162,7 @@ func TestColdAccount(t *testing.T) {
 }
 
 func TestSessionCap(t *testing.T) {
-	t.Run("S12 an identity that loses its ids is capped", func(t *testing.T) {
+	t.Run("S12: an identity that loses its ids is capped", func(t *testing.T) {
 		c := newClock()
 		s := New(Options{Now: c.now})
 		for i := range 20 {
@@ -156,7 +175,19 @@ func TestSessionCap(t *testing.T) {
 		c.forward(time.Minute)
 		wantAnswer(t, send(t, s, try{}), 201, 0, "")
 	})
-	t.Run("S12 so is an account, if asked", func(t *testing.T) {
+	t.Run("S12: there is no cap if lenient, unless one is set", func(t *testing.T) {
+		s := New(Options{Lenient: true, SessionCap: 1})
+		send(t, s, try{})
+		wantAnswer(t, send(t, s, try{}), 503, 18, "capped")
+	})
+	t.Run("S12: a cap may be high", func(t *testing.T) {
+		s := New(Options{SessionCap: 1500})
+		for range 1500 {
+			send(t, s, try{})
+		}
+		wantAnswer(t, send(t, s, try{}), 503, 18, "capped")
+	})
+	t.Run("S12: so is an account, if asked", func(t *testing.T) {
 		s := New(Options{AccountCap: 1, CapStatus: 500})
 		send(t, s, try{})
 		wantAnswer(t, send(t, s, try{body: strings.ReplaceAll(search, "5be2", "6be2")}), 500, 18, "capped")

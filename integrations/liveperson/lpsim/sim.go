@@ -3,12 +3,9 @@ package lpsim
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // A Sim is one simulated LivePerson with all its accounts. It is safe for many
@@ -16,6 +13,8 @@ import (
 type Sim struct {
 	o       Options
 	r       rules
+	usual   []string // the content type of answers
+	clock   simClock
 	state   *state
 	faults  faults
 	log     requestLog
@@ -32,10 +31,22 @@ func New(o Options) *Sim {
 		panic("lpsim: " + err.Error())
 	}
 	o = o.withDefaults()
-	s := &Sim{o: o, r: o.rules(), state: newState()}
-	s.log.max = o.MaxRequests
+	s := &Sim{o: o, r: o.rules(), usual: []string{o.ContentType}, state: newState()}
+	s.clock.base = o.Now
+	s.log.max, s.log.counts = o.MaxRequests, newCounts()
+	s.faults.seed = o.Seed
+	s.setFaults()
 	s.control = s.controlHandler()
 	return s
+}
+
+// setFaults sets those that are active from the start.
+func (s *Sim) setFaults() {
+	for _, f := range s.o.Faults {
+		if _, err := s.Fail(f); err != nil {
+			panic("lpsim: " + err.Error()) // Check has looked at them
+		}
+	}
 }
 
 // Handler serves the Monitoring API, the Domain API, the page for people and
@@ -43,21 +54,27 @@ func New(o Options) *Sim {
 func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
-	switch p := r.URL.Path; {
-	case isDomainPath(p):
-		s.serveDomain(w, r)
-	case isControlPath(p):
+	if isControlPath(r.URL.Path) {
 		s.control.ServeHTTP(w, r)
-	case s.cutOff(r.Host): // D7
-		cut(w)
-	default:
-		s.serveAPI(w, r)
+		return
 	}
+	if account, service, ok := readDomainAddress(r.URL.Path); ok {
+		s.serveDomain(w, r, account, service)
+		return
+	}
+	if s.cutOff(r.Host) { // D7
+		cut(w)
+		return
+	}
+	s.serveAPI(w, r)
 }
 
 func isControlPath(p string) bool {
+	if p == "/" {
+		return true
+	}
 	head, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	return oneOf(head, "", "_sim", "visitors", "requests", "faults", "forget")
+	return oneOf(head, "_sim", "visitors", "requests", "faults", "clock", "forget")
 }
 
 // serveAPI answers one call of the Monitoring API.
@@ -68,39 +85,59 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{
-		seq: s.seq.Add(1), at: s.o.Now(), method: r.Method, override: r.Header.Get("X-HTTP-Method-Override"),
-		url: r.URL, host: r.Host, header: r.Header, body: body, tls: r.TLS != nil,
+		seq: s.seq.Add(1), at: s.clock.now(), method: r.Method, override: r.Header.Get("X-HTTP-Method-Override"),
+		url: r.URL, uri: uriOf(r), host: r.Host, header: r.Header, body: body, tls: r.TLS != nil, dialect: s.dialect(),
 	}
+	c.readAddress(s.r.path)
 	fault, met := s.faults.meet(c) // T1
-	if met && fault.When == "before" {
-		pause(r, fault.DelayMS)
-	}
-	var a *answer
-	if met {
-		a = fault.scripted(c)
-	}
-	if a == nil {
-		a = s.judge(c)
-		a.close, a.truncate = fault.Reset, fault.Truncate
-	} else {
-		c.guessWho()
-	}
-	s.log.add(s.record(c, a, met))
-	s.version.Add(1)
-	if met && fault.When != "before" {
-		pause(r, fault.DelayMS)
-	}
+	a := s.throughFault(r, c, fault, met, func() *answer { return s.judge(c) })
 	s.write(w, a)
 	s.answeredFirst(c)
 }
 
+// uriOf gives path and query as they came.
+func uriOf(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI() // through a proxy, or not from a server
+}
+
+// throughFault gives the answer to a call that met a fault, or none: that of
+// the fault, or that of take with what the fault does to it. The call is logged
+// before the fault's wait, unless that is before the call is taken.
+func (s *Sim) throughFault(r *http.Request, c *call, f Fault, met bool, take func() *answer) *answer {
+	if met && f.When == "before" {
+		pause(r, f.DelayMS)
+		c.at = s.clock.now()
+	}
+	var a *answer
+	if met {
+		a = f.scripted(c)
+	}
+	if a == nil {
+		a = take()
+		a.close, a.truncate = f.Reset, f.Truncate
+	} else {
+		c.guessWho()
+	}
+	if c.kind != domain {
+		s.log.add(s.record(c, a, met))
+	}
+	s.version.Add(1)
+	if met && f.When != "before" {
+		pause(r, f.DelayMS)
+	}
+	return a
+}
+
 // judge takes a call through all checks. Only what passes is stored.
 func (s *Sim) judge(c *call) *answer {
-	if a := s.checkTransport(c); a != nil {
-		c.guessWho()
-		return a
+	a := s.checkTransport(c)
+	if a == nil {
+		a = s.checkBody(c)
 	}
-	if a := s.checkBody(c); a != nil {
+	if a != nil {
 		c.guessWho()
 		return a
 	}
@@ -109,38 +146,28 @@ func (s *Sim) judge(c *call) *answer {
 
 // read takes the body, one byte past the limit at most.
 func (s *Sim) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if n := r.ContentLength; n >= 0 && n <= int64(s.o.MaxBody) {
+	limit := s.maxBody()
+	if n := r.ContentLength; n >= 0 && n <= int64(limit) {
 		b := make([]byte, n)
 		_, err := io.ReadFull(r.Body, b)
 		return b, err
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.o.MaxBody)))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return append(b, 0), nil // longer than the limit, for T13 to see
 	}
 	return b, err
 }
 
-// guessWho finds out whom a refused call was about, for the log only.
+// guessWho finds out whom a call was about that is not checked, for the log and
+// for faults that are for one visitor.
 func (c *call) guessWho() {
-	if c.who.name() != "" {
-		return
-	}
-	if c.doc.kind == 0 {
-		c.doc, _ = parse(c.body)
-	}
-	c.who.consumerID = c.doc.get("consumerId").text
+	c.parse()
+	c.who = who{consumerID: c.doc.get("consumerId").text}
 	for _, id := range c.doc.get("identities").items {
 		if sub := id.get("sub").text; sub != "" {
 			c.who.add(sub, id.get("iss").text, id.get("acr").text)
 		}
-	}
-	if c.query == nil {
-		c.query = c.url.Query()
-		c.vid, c.sid = c.query.Get("vid"), c.query.Get("sid")
-	}
-	if c.account == "" {
-		c.readPath()
 	}
 }
 
@@ -149,63 +176,4 @@ func (s *Sim) dialect() string {
 		return d
 	}
 	return s.o.Dialect
-}
-
-func (s *Sim) write(w http.ResponseWriter, a *answer) {
-	if a.close {
-		cut(w)
-		return
-	}
-	h := w.Header()
-	kind := a.kind
-	if kind == "" {
-		kind = s.o.ContentType
-	}
-	h["Content-Type"] = []string{kind}
-	if a.allow != "" {
-		h["Allow"] = []string{a.allow}
-	}
-	if a.retryAfter != "" {
-		h["Retry-After"] = []string{a.retryAfter}
-	}
-	h["Content-Length"] = []string{strconv.Itoa(len(a.body))}
-	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
-		h.Del("Content-Length")
-		w.WriteHeader(a.status)
-		return
-	}
-	w.WriteHeader(a.status)
-	if a.truncate {
-		_, _ = w.Write(a.body[:len(a.body)/2])
-		_ = http.NewResponseController(w).Flush()
-		cut(w)
-		return
-	}
-	_, _ = w.Write(a.body) // a client that left needs no answer
-}
-
-// cut ends the connection without a further byte, and with a reset where the
-// system allows it.
-func cut(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2: the server resets the stream
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
-}
-
-// pause waits, or until the client left.
-func pause(r *http.Request, ms int) {
-	if ms <= 0 {
-		return
-	}
-	t := time.NewTimer(time.Duration(ms) * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-r.Context().Done():
-	}
 }

@@ -2,9 +2,11 @@ package lpsim
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -128,5 +130,54 @@ func TestAnswersHaveTheFormSeenInTheField(t *testing.T) {
 	}
 	if !isVid(good.vid) || !isSid(good.sid) || len(good.page) < 9 || len(good.page) > 10 || good.page[0] == '0' {
 		t.Errorf("ids %q %q %q have not LivePerson's form", good.vid, good.sid, good.page)
+	}
+}
+
+// Reports, faults, the clock, pages and scripts, all at once: nothing is lost
+// or counted twice.
+func TestManyAtOnce(t *testing.T) {
+	const visitors, reports = 20, 25
+	s := New(Options{SessionCap: -1})
+	setFault(t, s, `{"status":503,"rate":0.2,"sub":"visitor-7"}`)
+	var wg sync.WaitGroup
+	for i := range visitors {
+		wg.Go(func() {
+			vid, sid := "", ""
+			for n := range reports {
+				y := try{body: strings.ReplaceAll(attributes(fmt.Sprintf(`{"type":"purchase","orderId":"%d"}`, n)), "5be2f7a8-0c1d", fmt.Sprintf("visitor-%d", i))}
+				if vid != "" {
+					y.query = with(vid, sid)
+				}
+				if got := send(t, s, y); got.vid != "" {
+					vid, sid = got.vid, got.sid
+				}
+			}
+		})
+	}
+	for _, path := range []string{"/", "/requests", "/_sim", "/_sim/visitors/visitor-3", "/_sim/requests?sub=visitor-4", "/_sim/lints", "/_sim/faults", "/_sim/clock"} {
+		wg.Go(func() {
+			for range 5 {
+				ask(s, "GET", path, "")
+				ask(s, "POST", "/_sim/clock", `{"advance_ms":1}`)
+				ask(s, "POST", "/_sim/faults", `{"expire":true,"sub":"nobody"}`)
+				ask(s, "GET", lookupPath+"?version=1.0", "")
+			}
+		})
+	}
+	wg.Wait()
+	got := s.Status()
+	if got.Requests != visitors*reports || got.Taken+got.Faulted != got.Requests || got.SessionsCreated != visitors || got.SessionsLive != visitors || got.Clock.OffsetMS != 40 || got.Lookups != 40 {
+		t.Errorf("%+v", got)
+	}
+	for i := range visitors {
+		v, _ := s.Visitor(fmt.Sprintf("visitor-%d", i))
+		if i != 7 && len(v.Orders) != reports || i == 7 && len(v.Orders) != v.Reports {
+			t.Errorf("visitor %d has %d orders of %d reports", i, len(v.Orders), v.Reports)
+		}
+		for n := 1; n < len(v.Orders); n++ {
+			if v.Orders[n].Request <= v.Orders[n-1].Request {
+				t.Errorf("visitor %d: order %d is out of order", i, n)
+			}
+		}
 	}
 }

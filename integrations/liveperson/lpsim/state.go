@@ -55,12 +55,15 @@ type page struct {
 
 // An entry is one attribute of a visitor's history.
 type entry struct {
-	At      time.Time
-	Request uint64
-	Type    string // as sent
-	Vid     string
-	Sid     string
-	SDE     []byte // as sent
+	At       time.Time
+	Request  uint64
+	Type     string // as sent
+	Vid      string
+	Sid      string
+	SDE      []byte // as sent
+	id       string // of an order, a lead or a service
+	repeatOf uint64 // the first request that had the same id, 0 for none
+	repeated bool   // whether that was in the same session, as LivePerson marks it
 }
 
 type session struct {
@@ -78,12 +81,12 @@ type session struct {
 
 // An account's own state.
 type account struct {
-	coldLeft  int
-	coldUntil time.Time
-	lastCall  time.Time
-	recent    []time.Time // sessions begun, when there is a cap
-	lookups   int
-	lookedUp  time.Time
+	coldLeft int
+	coldFrom time.Time
+	lastCall time.Time
+	recent   []time.Time // sessions begun, when there is a cap
+	lookups  int
+	lookedUp time.Time
 }
 
 // state is everything stored. Its lock is held for map work only: reading and
@@ -98,10 +101,15 @@ type state struct {
 	accounts map[string]*account
 	told     map[visitorKey]string // vid told in a loading answer
 	lints    []*Lint               // oldest first
+	loose    map[string]*Lint      // of no visitor, by code and account
 	lintSeen int
+	remarked map[string]int // how often, by code
+	repeats  map[string]int // ids that came again, by the id's name
 	created  int
+	past     tally // of sessions that are not kept any more
 	bytes    int
-	moved    int // Domain API lookups, for MovedAfter
+	lookups  int    // of the Domain API
+	oldHost  string // what it answered last, when no host was set
 }
 
 func newState() *state {
@@ -118,7 +126,11 @@ func (st *state) clear() {
 	st.sessions = map[string]*session{}
 	st.accounts = map[string]*account{}
 	st.told = map[visitorKey]string{}
-	st.lints, st.lintSeen, st.created, st.bytes, st.moved = nil, 0, 0, 0, 0
+	st.loose = map[string]*Lint{}
+	st.remarked = map[string]int{}
+	st.repeats = map[string]int{}
+	st.past = tally{}
+	st.lints, st.lintSeen, st.created, st.bytes, st.lookups, st.oldHost = nil, 0, 0, 0, 0, ""
 }
 
 // find gives the visitor a call is about, or nil.
@@ -168,8 +180,9 @@ func (st *state) call(v *visitor, name string) {
 		return // it is the other's own sub
 	}
 	if !slices.Contains(v.names, k) {
-		if len(v.names) >= maxNames {
-			return
+		if len(v.names) >= maxNames { // the oldest but its own makes room
+			st.unname(v, v.names[1])
+			v.names = slices.Delete(v.names, 1, 2)
 		}
 		v.names = append(v.names, k)
 		st.grow(v, len(name)+100)
@@ -182,30 +195,38 @@ func (st *state) grow(v *visitor, n int) {
 	st.bytes += n
 }
 
+// unname takes one of a visitor's names off the lists.
+func (st *state) unname(v *visitor, k visitorKey) {
+	if st.names[k] == v {
+		delete(st.names, k)
+	}
+	if st.anywhere[k.name] == v {
+		delete(st.anywhere, k.name)
+	}
+	st.grow(v, -len(k.name)-100)
+}
+
 // drop forgets a visitor and the sessions it began.
-func (st *state) drop(v *visitor) {
+func (s *Sim) drop(v *visitor, now time.Time) {
+	st := s.state
 	st.order.Remove(v.place)
 	delete(st.visitors, v.key)
 	for _, k := range v.names {
-		if st.names[k] == v {
-			delete(st.names, k)
-		}
-		if st.anywhere[k.name] == v {
-			delete(st.anywhere, k.name)
-		}
+		st.unname(v, k)
 	}
 	for _, x := range v.sessions {
 		if x.owner == v {
-			delete(st.sessions, x.sid)
+			s.forgetSession(x, now)
 		}
 	}
 	st.bytes -= v.bytes
 }
 
 // bound drops the visitors not heard of for longest until all fits.
-func (st *state) bound(maxVisitors int) {
-	for st.order.Len() > 1 && (st.order.Len() > maxVisitors || st.bytes > maxStateBytes) {
-		st.drop(st.order.Back().Value.(*visitor))
+func (s *Sim) bound(now time.Time) {
+	st := s.state
+	for st.order.Len() > 1 && (st.order.Len() > s.o.MaxVisitors || st.bytes > maxStateBytes) {
+		s.drop(st.order.Back().Value.(*visitor), now)
 	}
 }
 
@@ -218,7 +239,10 @@ func (st *state) remember(v *visitor, c *call, x *session, maxHistory int) {
 	}
 	v.vid, v.sid = x.vid, x.sid
 	st.order.MoveToFront(v.place)
-	for _, name := range append([]string{c.who.sub, c.who.consumerID, x.vid}, c.who.others...) {
+	st.call(v, c.who.sub)
+	st.call(v, c.who.consumerID)
+	st.call(v, x.vid)
+	for _, name := range c.who.others {
 		st.call(v, name)
 	}
 	for _, e := range c.doc.get("entryPoints").items {
@@ -226,6 +250,7 @@ func (st *state) remember(v *visitor, c *call, x *session, maxHistory int) {
 	}
 	for _, a := range c.attrs {
 		e := entry{At: c.at, Request: c.seq, Type: a.kind, Vid: x.vid, Sid: x.sid, SDE: slices.Clone(a.node.raw)}
+		st.recognise(v, &e, a.node)
 		v.history = append(v.history, e)
 		st.grow(v, len(e.SDE)+128)
 		if a.kind == "personal" {
@@ -235,6 +260,44 @@ func (st *state) remember(v *visitor, c *call, x *session, maxHistory int) {
 	}
 	for len(v.history) > maxHistory {
 		st.forgetOldest(v)
+	}
+}
+
+// idOf names the id that an attribute has for LivePerson to know it again, and
+// gives it.
+func idOf(kind string, n node) (name, id string) {
+	switch kind {
+	case "purchase":
+		return "orderId", n.get("orderId").text
+	case "lead":
+		return "leadId", n.at("lead", "leadId").text
+	case "service":
+		return "serviceId", n.at("service", "serviceId").text
+	default:
+		return "", ""
+	}
+}
+
+// recognise marks an entry whose id the visitor's history has already.
+func (st *state) recognise(v *visitor, e *entry, n node) {
+	name, id := idOf(e.Type, n)
+	if id == "" {
+		return
+	}
+	e.id = id
+	for i := range v.history {
+		old := &v.history[i]
+		if old.id != id || old.Type != e.Type {
+			continue
+		}
+		if e.repeatOf == 0 {
+			e.repeatOf = old.Request
+			st.repeats[name]++
+		}
+		if old.Sid == e.Sid {
+			e.repeated = true
+			return
+		}
 	}
 }
 
@@ -278,16 +341,26 @@ func (st *state) forgetOldest(v *visitor) {
 	st.grow(v, len(e.SDE)-len(old.SDE))
 }
 
-// lint stores a remark, once for each code and visitor. v may be nil.
-func (st *state) lint(v *visitor, c *call, r remark) {
+// lint stores a remark, once for each code and visitor, or account if it is of
+// nobody and v is nil.
+func (s *Sim) lint(v *visitor, c *call, r remark) {
+	if s.r.quiet[r.code] {
+		return
+	}
+	st := s.state
+	st.remarked[r.code]++
+	key := r.code + " " + c.account + " " + c.who.name()
+	known := st.loose[key]
 	if v != nil {
-		for _, l := range v.lints {
-			if l.Code == r.code {
-				l.Count++
-				l.LastAt = c.at
-				return
-			}
+		known = nil
+		if i := slices.IndexFunc(v.lints, func(l *Lint) bool { return l.Code == r.code }); i >= 0 {
+			known = v.lints[i]
 		}
+	}
+	if known != nil {
+		known.Count++
+		known.LastAt = c.at
+		return
 	}
 	l := &Lint{
 		Code: r.code, Account: c.account, Title: r.title, Text: r.text,
@@ -297,6 +370,8 @@ func (st *state) lint(v *visitor, c *call, r remark) {
 		l.Visitor = v.key.name
 		v.lints = append(v.lints, l)
 		st.grow(v, len(l.Text)+256)
+	} else if len(st.loose) < maxLints {
+		st.loose[key] = l
 	}
 	st.lintSeen++
 	st.lints = append(st.lints, l)

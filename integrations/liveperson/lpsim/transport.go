@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -18,6 +17,16 @@ const (
 	seed                  // plain POST
 )
 
+// A kind is what a call asks of LivePerson.
+type kind string
+
+const (
+	nothing    kind = "" // its address is none of LivePerson's
+	report     kind = "report"
+	engagement kind = "engagement"
+	domain     kind = "domain"
+)
+
 // A call is one request of the Monitoring API, first as it came, then with
 // what the checks read from it.
 type call struct {
@@ -26,22 +35,25 @@ type call struct {
 	method   string
 	override string
 	url      *url.URL
+	uri      string // path and query, as they came
 	host     string
 	header   http.Header
-	body     []byte // at most Options.MaxBody+1 bytes
+	body     []byte // at most a byte more than is allowed
 	tls      bool
 
 	// From the address.
-	engagement   bool // else a report
+	kind         kind
 	account, app string
 	form         form
 	version      string // "1.0" or "1.1"
-	query        url.Values
+	query        query
 	vid, sid     string
-	onBehalf     bool
+	dialect      string // in force when it came
 
 	// From the body.
 	doc     node
+	parsed  bool // whether doc was tried
+	isJSON  bool // whether it is one JSON object
 	who     who
 	attrs   []attribute
 	pageID  string
@@ -50,44 +62,19 @@ type call struct {
 	first *visitor // of a call that began a session, until it is answered
 }
 
-// An answer is what a call gets.
-type answer struct {
-	status     int
-	body       []byte
-	kind       string // content type, when not the usual one
-	allow      string
-	retryAfter string
-	close      bool // cut the connection instead of answering
-	truncate   bool
-}
-
-// refuse is the error answer of all checks.
-func refuse(at time.Time, status, code int, message string) *answer {
-	b := append(make([]byte, 0, 96), `{"time":`...)
-	b = strconv.AppendInt(b, at.UnixMilli(), 10)
-	b = append(b, `,"message":`...)
-	b = quote(b, message)
-	b = append(b, `,"internalCode":`...)
-	b = strconv.AppendInt(b, int64(code), 10)
-	return &answer{status: status, body: append(b, '}')}
-}
-
-func (c *call) invalid(what string) *answer { return refuse(c.at, 400, 5, what) }
-
 // checkTransport runs T2 to T14 and reads address and body into c. It gives
 // nil when all pass.
 func (s *Sim) checkTransport(c *call) *answer {
-	if s.o.RequireTLS && !c.tls { // T2
+	if s.r.tls && !c.tls { // T2
 		return c.invalid("https")
 	}
-	if !c.readPath() { // T3
+	if c.kind == nothing { // T3
 		return refuse(c.at, 404, 28, "null for uri")
 	}
 	if a := s.checkMethod(c); a != nil { // T4
 		return a
 	}
-	c.query = c.url.Query()
-	v, ok := version(c.query["v"])
+	v, ok := version(c.query.v)
 	if !ok { // T5
 		return refuse(c.at, 400, 33, "Illegal Version")
 	}
@@ -104,59 +91,94 @@ func (s *Sim) checkTransport(c *call) *answer {
 	if s.r.noAuth && len(c.header["Authorization"]) > 0 { // T12
 		return c.invalid("Authorization")
 	}
-	if len(c.body) > s.o.MaxBody { // T13
+	if len(c.body) > s.maxBody() { // T13
 		return refuse(c.at, 413, 5, "body")
 	}
-	doc, ok := parse(c.body) // T14
-	if !ok {
+	if !c.parse() { // T14
 		return c.invalid("body")
 	}
-	c.doc = doc
 	return nil
 }
 
-// readPath takes /api/account/{account}/app/{app}/report or /engagement apart.
-func (c *call) readPath() bool {
-	parts := strings.Split(c.url.EscapedPath(), "/")
-	if len(parts) != 7 || parts[0] != "" || parts[1] != "api" || parts[2] != "account" || parts[4] != "app" {
-		return false
+func (s *Sim) maxBody() int {
+	if s.r.bodyLimit {
+		return s.o.MaxBody
 	}
-	switch parts[6] {
-	case "report":
-	case "engagement":
-		c.engagement = true
+	return maxBodyEver
+}
+
+// parse reads the body into doc, once.
+func (c *call) parse() bool {
+	if !c.parsed {
+		c.doc, c.isJSON = parse(c.body)
+		c.parsed = true
+	}
+	return c.isJSON
+}
+
+// readAddress takes path and query apart. An address that is none of
+// LivePerson's leaves the kind at nothing.
+func (c *call) readAddress(exact bool) {
+	c.query = readQuery(c.url.RawQuery)
+	c.vid, c.sid = c.query.vid.value, c.query.sid.value
+	path := c.url.EscapedPath()
+	if !exact {
+		path = strings.TrimSuffix(path, "/")
+	}
+	p, ok := pathParts(path)
+	same := func(got, want string) bool { return got == want || !exact && strings.EqualFold(got, want) }
+	if !ok || !same(p[0], "api") || !same(p[1], "account") || !same(p[3], "app") {
+		return
+	}
+	account, err1 := unescapePath(p[2])
+	app, err2 := unescapePath(p[4])
+	switch {
+	case err1 != nil || err2 != nil:
+		return
+	case same(p[5], "report"):
+		c.kind = report
+	case same(p[5], "engagement"):
+		c.kind = engagement
 	default:
-		return false
+		return
 	}
-	var err1, err2 error
-	c.account, err1 = url.PathUnescape(parts[3])
-	c.app, err2 = url.PathUnescape(parts[5])
-	return err1 == nil && err2 == nil
+	c.account, c.app = account, app
+}
+
+// pathParts splits a path that has as many parts as a report's.
+func pathParts(path string) (parts [6]string, ok bool) {
+	for i := range parts {
+		if path == "" || path[0] != '/' {
+			return parts, false
+		}
+		path = path[1:]
+		if end := strings.IndexByte(path, '/'); end >= 0 {
+			parts[i], path = path[:end], path[end:]
+		} else {
+			parts[i], path = path, ""
+		}
+	}
+	return parts, path == ""
+}
+
+func unescapePath(s string) (string, error) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, nil
+	}
+	return url.PathUnescape(s)
 }
 
 func (s *Sim) checkMethod(c *call) *answer {
 	put := c.method == http.MethodPut || c.method == http.MethodPost && strings.EqualFold(c.override, http.MethodPut)
 	plain := c.method == http.MethodPost && c.override == ""
-	dialect := s.dialect()
+	if c.dialect == DialectSeed || c.kind == report && plain && c.dialect == DialectBoth {
+		c.form = seed
+	}
 	allow := "PUT, POST"
 	switch {
-	case c.engagement:
-		allow = "POST"
-		if plain {
-			if dialect == DialectSeed {
-				c.form = seed
-			}
-			return nil
-		}
-	case put && dialect != DialectSeed:
+	case c.kind == engagement && plain, c.kind == report && s.takes(c.dialect, put, plain), !s.r.method:
 		return nil
-	case plain && dialect != DialectReference:
-		c.form = seed
-		return nil
-	case plain && s.r.plainPost:
-		return nil
-	}
-	if dialect == DialectSeed {
+	case c.kind == engagement, c.dialect == DialectSeed:
 		allow = "POST"
 	}
 	a := refuse(c.at, 405, 0, "Method Not Allowed")
@@ -164,23 +186,32 @@ func (s *Sim) checkMethod(c *call) *answer {
 	return a
 }
 
-// version reads v=1.0 or v=1.1 in any spelling of the number.
-func version(v []string) (string, bool) {
-	if len(v) != 1 {
-		return "", false
-	}
-	switch v[0] {
-	case "1", "1.0":
-		return "1.0", true
-	case "1.1":
-		return "1.1", true
+// takes says whether a dialect has a report's method.
+func (s *Sim) takes(dialect string, put, plain bool) bool {
+	switch dialect {
+	case DialectSeed:
+		return plain
+	case DialectReference:
+		return put || plain && s.r.plainPost
 	default:
+		return put || plain
+	}
+}
+
+// version reads v=1, v=1.0 or v=1.1, which is there once.
+func version(v param) (string, bool) {
+	switch {
+	case v.times != 1:
 		return "", false
+	case v.value == "1", v.value == "1.0":
+		return "1.0", true
+	default:
+		return "1.1", v.value == "1.1"
 	}
 }
 
 func (s *Sim) checkAccount(c *call) *answer {
-	if !accountPattern.MatchString(c.account) { // T6
+	if !isAccount(c.account) { // T6
 		return c.invalid("accountId")
 	}
 	apps, known := s.o.Accounts[c.account]
@@ -194,37 +225,13 @@ func (s *Sim) checkAccount(c *call) *answer {
 }
 
 func (s *Sim) checkQuery(c *call) *answer {
-	for _, v := range c.query["obh"] { // T9
-		if v != "true" && v != "false" {
-			return c.invalid("obh")
-		}
+	if s.r.onBehalf && c.query.obh.times > 0 && !isBool(c.query.obh.value) { // T9
+		return c.invalid("obh")
 	}
-	if s.r.query { // T10
-		if strings.Contains(c.url.RawQuery, ";") {
-			return c.invalid(";")
-		}
-		for _, name := range sortedKeys(c.query) {
-			switch name {
-			case "v", "vid", "sid", "obh":
-				if len(c.query[name]) == 1 {
-					continue
-				}
-			}
-			return c.invalid(name)
-		}
+	if s.r.query && c.query.wrong != "" { // T10
+		return c.invalid(c.query.wrong)
 	}
-	c.vid, c.sid = c.query.Get("vid"), c.query.Get("sid")
-	c.onBehalf = c.query.Get("obh") == "true"
 	return nil
-}
-
-func sortedKeys(v url.Values) []string {
-	keys := make([]string, 0, 4)
-	for k := range v {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // isJSON takes application/json with any parameters, but no charset other

@@ -179,6 +179,7 @@ type pane struct {
 type line struct {
 	Text, Note string
 	At         time.Time
+	Again      bool // its id came before
 }
 
 type pair struct{ Label, Value string }
@@ -235,7 +236,7 @@ func lines(entries []Entry, words func(node) (text, note string)) []line {
 		}
 		n, _ := parse(e.SDE)
 		text, note := words(n)
-		out = append(out, line{text, note, e.At})
+		out = append(out, line{text, note, e.At, e.RepeatOf != 0})
 	}
 	return out
 }

@@ -7,12 +7,25 @@ const byId = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const whole = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
 function localise(root) {
-  for (const t of root.querySelectorAll("time[datetime]")) {
+  for (const t of root.querySelectorAll("time[datetime]:not([data-ticks])")) {
     const at = new Date(t.getAttribute("datetime"));
     t.textContent = clock.format(at);
     t.title = whole.format(at);
   }
 }
+
+// The simulator's own clock may stand elsewhere than the reader's; where it is
+// shown, it goes on running.
+const dated = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium", hour12: false });
+const begun = new WeakMap();
+function tick() {
+  for (const t of document.querySelectorAll("time[data-ticks]")) {
+    const at = t.getAttribute("datetime");
+    if (begun.get(t)?.at !== at) begun.set(t, { at, from: performance.now() });
+    t.textContent = dated.format(new Date(Date.parse(at) + performance.now() - begun.get(t).from));
+  }
+}
+setInterval(tick, 1000);
 
 // morph makes "old" look like "next", touching only what differs, so that
 // focus, selection and scroll stay where they are.
@@ -55,7 +68,7 @@ let waiting = null;
 let shownAt = new Date();
 function put(page, force) {
   const hold = !force && handOn();
-  for (const id of ["failing", "side-title", "forget-count", "pane", "list"]) {
+  for (const id of ["failing", "side-title", "clock-now", "forget-count", "pane", "list"]) {
     const old = byId(id);
     const next = page.getElementById(id);
     if (!old || !next || (id === "list" && hold) || (id === "pane" && selecting(old))) continue;
@@ -100,6 +113,7 @@ async function refresh() {
       // A dialog returns to the page it was opened on, whatever was fetched.
       for (const back of page.querySelectorAll("#failing input[name=back]")) back.setAttribute("value", location.pathname + location.search);
       put(page, false);
+      tick();
     }
   } catch {
     // The stream's own error says that the simulator is gone.
@@ -178,4 +192,5 @@ if (aim) {
 }
 
 localise(document);
+tick();
 if (list) listen();
