@@ -4,8 +4,19 @@
 // writes, and writes the end of each item to the LEDGER.
 //
 // It promises that an item's end is durable before its frame counts as done, so
-// that a kill at any instant loses nothing and repeats at most what was under
-// way; and that a later item of a visitor never overtakes an earlier one.
+// that a kill at any instant loses nothing and repeats at most the report that
+// was under way for each visitor; and that a later item of a visitor never
+// overtakes an earlier one.
+//
+//	Courier ── reads REPORTS into ──▶ lanes ── ends ──▶ settler ──▶ store, LEDGER
+//	                                    │
+//	  a turn of a lane: step (who may go, what is built) ─▶ try (what the answer
+//	  means), with the gate (pause and breaker), the pace, the scouts, and the
+//	  cuts and parts of what was refused
+//
+// It is larger than a room should be, for all of it shares the lock of the lanes
+// and each file is one rule of its own; what decides without a lock (gate, pace,
+// cuts, schedule) is pure and tested by tables.
 package delivery
 
 import (
@@ -16,7 +27,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/integrations"
 	"github.com/datafly/signal/journal"
 	"github.com/datafly/signal/store"
@@ -76,6 +86,7 @@ type Courier struct {
 	frames  *frames
 	visits  *visits
 	settler *settler
+	learned uint64 // version that stands in the store
 }
 
 // New makes a Courier; it does no I/O.
@@ -98,6 +109,9 @@ func (c *Courier) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find where delivery to %s stood: %w", c.opts.Integration.ID, err)
 	}
+	if err := c.restore(ctx); err != nil {
+		return fmt.Errorf("find what was learned of the vendor of %s: %w", c.opts.Integration.ID, err)
+	}
 	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var work, settling sync.WaitGroup
@@ -108,6 +122,7 @@ func (c *Courier) Run(ctx context.Context) error {
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()
 	work.Go(func() { failed <- c.read(reading, past) })
+	work.Go(func() { c.tend(reading) })
 	stopTicks := c.every(sending, time.Second, c.writeBehind)
 
 	select {
@@ -206,9 +221,13 @@ func (c *Courier) load(ctx context.Context, f journal.Frame, past *past) error {
 	return nil
 }
 
-// writeBehind writes down the visits that changed and the cursor, and drops the
-// frames behind it. What fails is tried again the next time.
+// writeBehind writes down the visits that changed, what was learned, and the
+// cursor, and drops the frames behind it. What fails is tried again the next
+// time.
 func (c *Courier) writeBehind(ctx context.Context) {
+	if err := c.keepLearned(ctx); err != nil && ctx.Err() == nil {
+		c.opts.Log.Error("what was learned of the vendor is not written down yet", "integration", c.opts.Integration.ID, "error", err)
+	}
 	if err := c.visits.flush(ctx); err != nil && ctx.Err() == nil {
 		c.opts.Log.Error("visits are not written down yet", "integration", c.opts.Integration.ID, "error", err)
 	}
@@ -250,60 +269,3 @@ func (c *Courier) ID() string { return c.opts.Integration.ID }
 
 // Resume ends a pause at once, because a person changed something.
 func (c *Courier) Resume() { c.lanes.resume() }
-
-// Forget lets the connection find out anew how its vendor wants to be spoken
-// to. Without anything to learn it does nothing.
-func (c *Courier) Forget() {
-	if l, ok := c.opts.Connection.(integrations.Learner); ok {
-		l.Forget()
-	}
-}
-
-// Status is how an integration is doing.
-type Status struct {
-	Paused  bool // the settings are wrong
-	Holding bool // the breaker is open: the vendor is down
-
-	// Of the pause, or of the breaker.
-	Reason    string
-	Remedy    string
-	Cause     string
-	Fix       attempt.Fix
-	Field     string
-	Checks    []attempt.Check
-	Status    int // of the answer
-	Code      int
-	Since     time.Time
-	NextProbe time.Time
-
-	PerSecond float64   // requests a second at this instant; 0 means no bound
-	Limit     float64   // as configured
-	Slowed    time.Time // when the vendor last asked to go slower, while PerSecond is below Limit
-
-	Learned  []integrations.Fact
-	Warnings []string
-
-	Waiting  int // items in memory that have not ended
-	Visitors int // of these
-	Retrying int // visitors that wait for another try
-	Oldest   time.Time
-}
-
-// Status gives the state at this instant.
-func (c *Courier) Status() Status {
-	l := c.lanes
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	g := &l.gate
-	s := Status{Paused: g.paused, Reason: g.why, Remedy: g.remedy, Status: g.status, Code: g.code, Since: g.since, NextProbe: g.next, Visitors: len(l.byID)}
-	for _, at := range l.byID {
-		s.Waiting += len(at.items)
-		if at.timer != nil {
-			s.Retrying++
-		}
-		if r := at.items[0].ReceivedAt; s.Oldest.IsZero() || r.Before(s.Oldest) {
-			s.Oldest = r
-		}
-	}
-	return s
-}

@@ -69,18 +69,29 @@ func (d *depot) hand(items ...integrations.Item) {
 	}
 }
 
-func report(seq uint64, visitor, message string) integrations.Item {
+// order is an event of a visitor as process hands it over.
+func order(seq uint64, visitor, message string) integrations.Item {
 	return integrations.Item{Place: event.Place{Seq: seq}, AnonymousID: visitor, MessageID: message, ReceivedAt: time.Now(), Payload: json.RawMessage(`{}`)}
 }
 
 // deliver runs a Courier over a script until ok holds.
 func (d *depot) deliver(s *script, ok func(*Courier) bool) {
 	d.t.Helper()
+	d.deliverBy(s, s, nil, ok)
+}
+
+// deliverBy is deliver for a connection around a script.
+func (d *depot) deliverBy(by integrations.Connection, s *script, change func(*Options), ok func(*Courier) bool) {
+	d.t.Helper()
 	s.start = time.Now()
-	c := New(Options{
-		Integration: store.Integration{ID: "shop/x", Pipeline: "shop"}, Connection: s,
+	o := Options{
+		Integration: store.Integration{ID: "shop/x", Pipeline: "shop"}, Connection: by,
 		Reports: d.reports, Ledger: d.ledger, Store: d.store, Concurrency: 8, Grace: time.Second,
-	})
+	}
+	if change != nil {
+		change(&o)
+	}
+	c := New(o)
 	ctx, cancel := context.WithCancel(d.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -130,13 +141,13 @@ func (d *depot) settled(n int) func(*Courier) bool {
 func TestWhatIsSettledIsNotSentAgain(t *testing.T) {
 	dir := t.TempDir()
 	d := openDepot(t, dir)
-	d.hand(report(1, "ann", "a1"), report(2, "bob", "b1"), report(3, "ann", "a2"))
+	d.hand(order(1, "ann", "a1"), order(2, "bob", "b1"), order(3, "ann", "a2"))
 	first := &script{answers: map[string][]attempt.Result{"bob": {{Verdict: attempt.Retry, RetryAfter: time.Hour}}}}
 	d.deliver(first, d.settled(2))
 	d.shut()
 
 	d = openDepot(t, dir)
-	d.hand(report(4, "ann", "a3"))
+	d.hand(order(4, "ann", "a3"))
 	second := &script{}
 	d.deliver(second, d.settled(4))
 	slices.Sort(second.got)
@@ -147,12 +158,12 @@ func TestWhatIsSettledIsNotSentAgain(t *testing.T) {
 func TestIdsOfTheVendorSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	d := openDepot(t, dir)
-	d.hand(report(1, "ann", "a1"))
+	d.hand(order(1, "ann", "a1"))
 	d.deliver(&script{answers: map[string][]attempt.Result{"ann": {{IDs: attempt.IDs{Visitor: "V", Session: "S"}}}}}, d.settled(1))
 	d.shut()
 
 	d = openDepot(t, dir)
-	d.hand(report(2, "ann", "a2"))
+	d.hand(order(2, "ann", "a2"))
 	s := &script{}
 	d.deliver(s, d.settled(2))
 	if got := s.visits[0].IDs; got != (attempt.IDs{Visitor: "V", Session: "S"}) {
@@ -163,7 +174,7 @@ func TestIdsOfTheVendorSurviveARestart(t *testing.T) {
 func TestADeadLetterIsKeptBeforeItsEntry(t *testing.T) {
 	dir := t.TempDir()
 	d := openDepot(t, dir)
-	d.hand(report(1, "ann", "a1"))
+	d.hand(order(1, "ann", "a1"))
 	s := &script{answers: map[string][]attempt.Result{"ann": {{Verdict: attempt.Dead, Status: 400, Code: 5, Why: "LivePerson refused lead.value.", Remedy: "Change the mapping."}}}}
 	d.deliver(s, d.settled(1))
 	letters, _, err := d.store.DeadLetters(t.Context(), store.DeadFilter{})
@@ -180,7 +191,7 @@ func TestADeadLetterIsKeptBeforeItsEntry(t *testing.T) {
 // nothing is sent.
 func TestADeadLetterWithoutItsEntry(t *testing.T) {
 	d := openDepot(t, t.TempDir())
-	d.hand(report(1, "ann", "a1"))
+	d.hand(order(1, "ann", "a1"))
 	if err := d.store.AddDead(t.Context(), []store.DeadLetter{{Integration: "shop/x", Pipeline: "shop", Place: event.Place{Seq: 1}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +205,7 @@ func TestADeadLetterWithoutItsEntry(t *testing.T) {
 // the dead letter is still on the list.
 func TestAReplayThatACrashCutOff(t *testing.T) {
 	d := openDepot(t, t.TempDir())
-	again := report(1, "ann", "a1")
+	again := order(1, "ann", "a1")
 	again.Gen = 1
 	d.hand(again)
 	if err := d.store.AddDead(t.Context(), []store.DeadLetter{{Integration: "shop/x", Pipeline: "shop", Place: event.Place{Seq: 1}}}); err != nil {
@@ -211,7 +222,7 @@ func TestAReplayThatACrashCutOff(t *testing.T) {
 func TestTheCursorMovesAndReportsArePurged(t *testing.T) {
 	d := openDepot(t, t.TempDir())
 	for i := range 40 {
-		d.hand(report(uint64(i+1), "ann", fmt.Sprint(i)))
+		d.hand(order(uint64(i+1), "ann", fmt.Sprint(i)))
 	}
 	d.deliver(&script{}, func(c *Courier) bool { return len(d.ended()) == 40 && c.Status().Waiting == 0 })
 	first, last, err := d.reports.Bounds(t.Context())
@@ -229,7 +240,7 @@ func TestTheCursorMovesAndReportsArePurged(t *testing.T) {
 
 func TestCarriedAddressesAreDurableWithTheirEntry(t *testing.T) {
 	d := openDepot(t, t.TempDir())
-	d.hand(report(1, "ann", "page1"))
+	d.hand(order(1, "ann", "page1"))
 	d.deliver(&script{carry: map[string]bool{"page1": true}}, func(*Courier) bool {
 		if len(d.ended()) == 0 {
 			return false
@@ -248,7 +259,7 @@ func TestMemoryStaysBounded(t *testing.T) {
 	for i := range 30 {
 		var items []integrations.Item
 		for j := range 100 {
-			items = append(items, report(uint64(i*100+j+1), fmt.Sprint("v", j), fmt.Sprint(i)))
+			items = append(items, order(uint64(i*100+j+1), fmt.Sprint("v", j), fmt.Sprint(i)))
 		}
 		d.hand(items...)
 	}

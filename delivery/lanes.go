@@ -16,57 +16,89 @@ import (
 )
 
 // held is one item in memory, from its frame until its end is written down.
+// What follows the frame is its lane's holder's.
 type held struct {
 	integrations.Item
 	since time.Time // the horizon counts from here: the receipt, or the replay
 	frame *frame
+
+	ready    *integrations.Item // as Prepare gave it; nil before
+	tries    int                // requests that it was in
+	failed   int                // of these, those that are to be sent again after a pause
+	firstTry time.Time
+	done     bool // its end is written down
 }
 
 // An end is how an item ended. The settler writes it down.
 type end struct {
-	lane   *lane
 	item   *held
 	result trace.Outcome
 	reason string
 	took   time.Duration
 
-	// Of a dead one.
-	last     attempt.Result
-	request  *integrations.Request
-	tries    int
-	firstTry time.Time
+	// Of a dead one; shared by the items of a report.
+	last    *attempt.Result
+	request *integrations.Request
+}
+
+// A unit are the ends that one step of a lane brought. They become durable
+// together, or none: a crash leaves no report that ended in part.
+type unit struct {
+	lane *lane
+	ends []end
 }
 
 // A lane are the items of one visitor that wait for one integration, in order.
 // It is in one place at a time: in the ready list, with a worker, waiting for
-// its timer, or with the settler until the end of its head is written down; so
-// a crash can repeat one report of a visitor at most, and in its place. items is
-// guarded by the lock of the lanes, tries and firstTry are its holder's.
+// its timer or for the scout, or with the settler until the ends of its last
+// report are written down; so a crash can repeat one report of a visitor at
+// most, and in its place. items is guarded by the lock of the lanes, the rest
+// is its holder's.
 type lane struct {
 	anonymousID string
 	items       []*held
-	timer       *time.Timer // while it waits
+	timer       *time.Timer   // while it waits
+	outage      *list.Element // of lanes.outages, while it waits because of one
 
-	tries    int       // of the head
-	firstTry time.Time // of the head
+	cuts    cuts      // of a report that was refused
+	parts   *parts    // of the head, when it was refused alone
+	form    string    // for the next report alone; empty is the connection's own
+	reforms int       // in a row
+	redo    int       // the next report is of no more items than this; 0 is no bound
+	until   time.Time // what is left of a report waits, once the ends of the others are written down
+	failing bool      // it waits because of an outage
+	asked   time.Time // the vendor asked not to come back before
 }
 
-// lanes sends the items of each visitor one after the other, visitors beside
-// each other. It holds no more than it is given; everything durable is behind
-// the functions it was made with.
+// lanes sends the items of each visitor one report after the other, visitors
+// beside each other. It holds no more than it is given; everything durable is
+// behind the functions it was made with.
 type lanes struct {
 	opts laneOptions
 	rate *rate.Limiter
+
+	// What else the connection can do; nil for what it cannot.
+	preparer  integrations.Preparer
+	batcher   integrations.Batcher
+	reformer  integrations.Reformer
+	splitter  integrations.Splitter
+	learner   integrations.Learner
+	diagnoser integrations.Diagnoser
+	pauses    []time.Duration // between the tries of a report
 
 	mu       sync.Mutex
 	work     *sync.Cond // a lane may be taken
 	space    *sync.Cond // an item may be added
 	byID     map[string]*lane
 	ready    list.List // of *lane
+	outages  list.List // of *lane: those that wait because of an outage
+	scouts   scouts
 	held     int
 	gate     gate
+	pace     pace
 	stopping bool
-	wake     *time.Timer // for the next probe
+	idle     context.CancelFunc // ends what is not a send
+	wake     *time.Timer        // for the next probe
 }
 
 // laneOptions are what lanes work with.
@@ -79,20 +111,31 @@ type laneOptions struct {
 	visit   func(ctx context.Context, anonymousID string) (integrations.Visit, error)
 	keep    func(anonymousID string, v integrations.Visit)
 	allowed func(ctx context.Context, pipeline, integration, anonymousID string) (bool, string, error)
-	settle  func(end) // blocks while too many ends wait to be written down
+	settle  func(unit) // blocks while too many units wait to be written down
 	tap     trace.Tap
 	log     *slog.Logger
 	jitter  func() float64
 }
 
 func newLanes(o laneOptions) *lanes {
-	l := &lanes{opts: o, byID: map[string]*lane{}, rate: rate.NewLimiter(rate.Inf, 0)}
+	l := &lanes{opts: o, byID: map[string]*lane{}, rate: rate.NewLimiter(rate.Inf, 0), idle: func() {}}
 	l.work, l.space = sync.NewCond(&l.mu), sync.NewCond(&l.mu)
 	if o.perSecond > 0 {
-		l.rate = rate.NewLimiter(rate.Limit(o.perSecond), max(int(o.perSecond), 1))
+		l.pace = pace{full: o.perSecond, now: o.perSecond}
+		l.rate = rate.NewLimiter(rate.Limit(o.perSecond), l.pace.burst())
 	}
 	if l.opts.jitter == nil {
 		l.opts.jitter = rand.Float64
+	}
+	l.preparer, _ = o.connection.(integrations.Preparer)
+	l.batcher, _ = o.connection.(integrations.Batcher)
+	l.reformer, _ = o.connection.(integrations.Reformer)
+	l.splitter, _ = o.connection.(integrations.Splitter)
+	l.learner, _ = o.connection.(integrations.Learner)
+	l.diagnoser, _ = o.connection.(integrations.Diagnoser)
+	l.pauses = schedule(nil)
+	if s, ok := o.connection.(integrations.Scheduled); ok {
+		l.pauses = schedule(s.Pauses())
 	}
 	return l
 }
@@ -123,45 +166,86 @@ func (l *lanes) room(limit int) bool {
 	return !l.stopping
 }
 
-// settled says that the ends of the heads of these lanes are written down: the
-// next item of each may go.
-func (l *lanes) settled(batch []end) {
+// settled says that these ends are written down: what is left of each lane may
+// go on.
+func (l *lanes) settled(units []unit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held -= len(batch)
-	for i := range batch {
-		at := batch[i].lane
-		at.items[0] = nil
-		at.items, at.tries, at.firstTry = at.items[1:], 0, time.Time{}
-		if len(at.items) == 0 {
+	for i := range units {
+		at := units[i].lane
+		l.held -= len(units[i].ends)
+		at.drop(units[i].ends)
+		wait := time.Until(at.until)
+		at.until = time.Time{}
+		switch {
+		case len(at.items) == 0:
 			delete(l.byID, at.anonymousID)
-			continue
+		case wait > 0:
+			l.wait(at, wait)
+			l.callProbe()
+		default:
+			l.call(at)
 		}
-		l.ready.PushBack(at)
-		l.work.Signal()
 	}
 	l.space.Signal()
+}
+
+// drop takes out the items that ended. They are among those that a turn looked
+// at, most of the time the leading ones; the others keep their order.
+func (at *lane) drop(ends []end) {
+	for i := range ends {
+		ends[i].item.done = true
+	}
+	at.cuts.drop(func(i int) bool { return at.items[i].done })
+	if at.parts != nil && at.parts.of.done {
+		at.parts = nil
+	}
+	last := min(len(at.items), maxTurn) - 1
+	to := last
+	for from := last; from >= 0; from-- {
+		if !at.items[from].done {
+			at.items[to] = at.items[from]
+			to--
+		}
+	}
+	clear(at.items[:to+1])
+	at.items = at.items[to+1:]
 }
 
 // run sends until stop is called, and returns when no send is under way. ctx
 // bounds the sends themselves.
 func (l *lanes) run(ctx context.Context) {
+	idle, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.mu.Lock()
+	l.idle = cancel
+	if l.stopping {
+		cancel()
+	}
+	l.mu.Unlock()
 	var workers sync.WaitGroup
 	for range max(l.opts.concurrency, 1) {
 		workers.Go(func() {
-			for at, head := l.take(); at != nil; at, head = l.take() {
-				l.serve(ctx, at, head)
+			scratch := make([]integrations.Item, 0, maxTurn)
+			for {
+				t, ok := l.take()
+				if !ok {
+					return
+				}
+				t.scratch = scratch
+				l.serve(ctx, idle, &t)
 			}
 		})
 	}
 	workers.Wait()
 }
 
-// stop ends run: nothing more is taken.
+// stop ends run: nothing more is taken, and what waits to be sent is left.
 func (l *lanes) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopping = true
+	l.idle()
 	for _, at := range l.byID {
 		if at.timer != nil {
 			at.timer.Stop()
@@ -172,91 +256,4 @@ func (l *lanes) stop() {
 	}
 	l.work.Broadcast()
 	l.space.Broadcast()
-}
-
-// take waits for a lane that is ready while the gate is open, and gives it with
-// its head. It gives nil when it is time to stop.
-func (l *lanes) take() (*lane, *held) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for {
-		if l.stopping {
-			return nil, nil
-		}
-		if first := l.ready.Front(); first != nil && l.gate.enter(time.Now()) {
-			l.ready.Remove(first)
-			at := first.Value.(*lane)
-			return at, at.items[0]
-		}
-		l.work.Wait()
-	}
-}
-
-// next is what a lane does after a step.
-type next int
-
-const (
-	onward next = iota // the head ended: the next item, once that is written down
-	again              // the head at once, before the other lanes
-	later              // the head after a pause
-)
-
-// serve takes one step with a lane: one item, one try at most.
-func (l *lanes) serve(ctx context.Context, at *lane, head *held) {
-	then, wait := l.step(ctx, at, head)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch then {
-	case onward: // the settler has it now
-		return
-	case again:
-		l.ready.PushFront(at)
-		l.work.Signal()
-	case later:
-		at.timer = time.AfterFunc(wait, func() { l.awake(at) })
-	}
-}
-
-func (l *lanes) awake(at *lane) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at.timer = nil
-	l.ready.PushBack(at)
-	l.work.Signal()
-}
-
-// resume ends a pause at once, because a person changed something.
-func (l *lanes) resume() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gate = gate{}
-	l.work.Broadcast()
-}
-
-// note hands one try, or the end without one, to the debugger. Successes of
-// events that the debugger did not pick are left out.
-func (l *lanes) note(at *lane, h *held, built *integrations.Built, r *attempt.Result, o trace.Outcome, reason, remedy string, nextTry time.Time) {
-	if !h.Traced && (o == trace.Delivered || o == trace.Carried) {
-		return
-	}
-	l.opts.tap.Note(func() trace.Record {
-		s := &trace.Step{Integration: l.opts.integration, Gen: h.Gen, Outcome: o, Reason: reason, Remedy: remedy, Next: nextTry}
-		s.Of = trace.Subject{Pipeline: l.opts.pipeline, Event: h.Event, AnonymousID: h.AnonymousID, UserID: h.UserID, ReceivedAt: h.ReceivedAt}
-		if built != nil && built.Request != nil {
-			q := built.Request
-			s.Method, s.URL, s.Header, s.Body, s.Dialect, s.Summary = q.Method, q.URL, q.Header, q.Body, q.Dialect, q.Summary
-			s.Notes = built.Notes
-		}
-		if r != nil {
-			s.Try, s.Verdict, s.SentAt = at.tries, r.Verdict.String(), time.Now().Add(-r.Took)
-			s.Status, s.Code, s.Took, s.Answer, s.AHead = r.Status, r.Code, r.Took, r.Answer.Body, r.Answer.Header
-			if r.Verdict == attempt.Hold {
-				s.Try++
-			}
-			if r.Anomaly != "" {
-				s.Notes = append(s.Notes, r.Anomaly)
-			}
-		}
-		return trace.Record{At: time.Now(), Place: h.Place, MessageID: h.MessageID, Step: s}
-	})
 }

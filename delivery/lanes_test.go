@@ -4,139 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/datafly/signal/attempt"
-	"github.com/datafly/signal/event"
 	"github.com/datafly/signal/integrations"
 )
-
-// script is a Connection that answers from a list, per visitor, and writes down
-// what it got when. Without an answer left it says Delivered.
-type script struct {
-	mu      sync.Mutex
-	start   time.Time
-	answers map[string][]attempt.Result
-	got     []string // "visitor/message at 3s"
-	visits  []integrations.Visit
-	flying  map[string]int  // requests under way by visitor
-	most    int             // requests under way at once
-	takes   time.Duration   // of one request
-	carry   map[string]bool // messages that are carried
-}
-
-func (s *script) Build(v integrations.Visit, items []integrations.Item) integrations.Built {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.visits = append(s.visits, v)
-	if s.carry[items[0].MessageID] {
-		v.Waiting = append(slices.Clone(v.Waiting), items[0].MessageID)
-		return integrations.Built{Carried: []int{0}, Visit: v}
-	}
-	v.Waiting = nil
-	return integrations.Built{Request: &integrations.Request{URL: items[0].AnonymousID, Body: []byte(`{}`), Summary: items[0].MessageID}, Sent: []int{0}, Visit: v}
-}
-
-func (s *script) Send(ctx context.Context, r integrations.Request) attempt.Result {
-	s.mu.Lock()
-	if s.flying == nil {
-		s.flying = map[string]int{}
-	}
-	s.flying[r.URL]++
-	if s.flying[r.URL] > 1 {
-		panic("two requests of one visitor at once")
-	}
-	all := 0
-	for _, n := range s.flying {
-		all += n
-	}
-	s.most = max(s.most, all)
-	s.got = append(s.got, fmt.Sprintf("%s/%s at %s", r.URL, r.Summary, time.Since(s.start).Round(time.Second)))
-	answer := attempt.Result{}
-	if list := s.answers[r.URL]; len(list) > 0 {
-		answer, s.answers[r.URL] = list[0], list[1:]
-	}
-	s.mu.Unlock()
-	time.Sleep(s.takes)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flying[r.URL]--
-	return answer
-}
-
-// bench runs lanes in a bubble over a script, with what was settled at hand.
-type bench struct {
-	*lanes
-	ends   []string // "message outcome: reason"
-	visits map[string]integrations.Visit
-	mu     sync.Mutex
-}
-
-func newBench(s *script, change func(*laneOptions)) *bench {
-	b := &bench{visits: map[string]integrations.Visit{}}
-	s.start = time.Now()
-	o := laneOptions{
-		pipeline: "shop", integration: "shop/x", connection: s, concurrency: 4, log: slog.New(slog.DiscardHandler),
-		jitter:  func() float64 { return 0.5 },
-		allowed: func(context.Context, string, string, string) (bool, string, error) { return true, "", nil },
-		visit: func(_ context.Context, id string) (integrations.Visit, error) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			return b.visits[id], nil
-		},
-		keep: func(id string, v integrations.Visit) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.visits[id] = v
-		},
-		settle: func(e end) {
-			b.mu.Lock()
-			line := e.item.MessageID + " " + string(e.result)
-			if e.reason != "" {
-				line += ": " + e.reason
-			}
-			b.ends = append(b.ends, line)
-			b.mu.Unlock()
-			b.settled([]end{e})
-		},
-	}
-	if change != nil {
-		change(&o)
-	}
-	b.lanes = newLanes(o)
-	return b
-}
-
-func item(visitor, message string) *held {
-	now := time.Now()
-	return &held{Item: integrations.Item{Place: event.Place{Seq: 1}, AnonymousID: visitor, MessageID: message, ReceivedAt: now, Session: integrations.Session{Sid: "sid-" + visitor}}, since: now}
-}
-
-// play adds items, runs the lanes for so long, and stops them.
-func (b *bench) play(t *testing.T, long time.Duration, items ...*held) {
-	t.Helper()
-	for _, h := range items {
-		b.add(h)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { b.run(t.Context()) })
-	time.Sleep(long)
-	synctest.Wait()
-	b.stop()
-	wg.Wait()
-}
-
-func wantLines(t *testing.T, what string, got, want []string) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
-	}
-}
 
 func TestARetryHoldsTheLaneAndNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -334,15 +209,30 @@ func TestTheRateIsKept(t *testing.T) {
 }
 
 // Every pause of the schedule is within a tenth, and never shorter than asked.
+func TestAVendorMayNameItsOwnFirstPauses(t *testing.T) {
+	own := []time.Duration{time.Second, 5 * time.Second, 25 * time.Second}
+	var got []time.Duration
+	for n := 1; n <= 12; n++ {
+		got = append(got, pause(schedule(own), n, 0, 0.5))
+	}
+	want := []time.Duration{time.Second, 5 * time.Second, 25 * time.Second, 30 * time.Second, 90 * time.Second, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour, time.Hour}
+	if !slices.Equal(got, want) {
+		t.Errorf("pauses = %v, want %v", got, want)
+	}
+	if got := pause(schedule([]time.Duration{3 * time.Hour}), 5, 0, 0.5); got != time.Hour {
+		t.Errorf("behind pauses longer than all others it waits %s, want an hour", got)
+	}
+}
+
 func TestPause(t *testing.T) {
 	for n := 1; n <= 40; n++ {
 		base := pauses[min(n, len(pauses))-1]
 		for _, jitter := range []float64{0, 0.5, 0.999} {
-			if got := pause(n, 0, jitter); got < base*9/10 || got > base*11/10 {
+			if got := pause(pauses, n, 0, jitter); got < base*9/10 || got > base*11/10 {
 				t.Errorf("pause(%d) with jitter %v = %s, want about %s", n, jitter, got, base)
 			}
 		}
-		if got := pause(n, 2*time.Hour, 0); got != 2*time.Hour {
+		if got := pause(pauses, n, 2*time.Hour, 0); got != 2*time.Hour {
 			t.Errorf("pause(%d) after Retry-After 2 h = %s", n, got)
 		}
 	}

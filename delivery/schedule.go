@@ -1,6 +1,9 @@
 package delivery
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Horizon is how long after its receipt an event is tried again. Product.md 8.
 const Horizon = 24 * time.Hour
@@ -13,11 +16,21 @@ var pauses = []time.Duration{
 	time.Hour,
 }
 
+// schedule gives the waits of an integration: those that its vendor names, and
+// then the longer ones of the common schedule.
+func schedule(first []time.Duration) []time.Duration {
+	if len(first) == 0 {
+		return pauses
+	}
+	longest := slices.Max(first)
+	return slices.Concat(first, pauses[slices.IndexFunc(pauses, func(p time.Duration) bool { return p > longest || p == pauses[len(pauses)-1] }):])
+}
+
 // pause gives the wait after failed try number n, which counts from 1. It is
 // within a tenth of the schedule, by jitter in [0,1), and never shorter than
 // what the vendor asked for.
-func pause(n int, retryAfter time.Duration, jitter float64) time.Duration {
-	base := pauses[min(max(n, 1), len(pauses))-1]
+func pause(schedule []time.Duration, n int, retryAfter time.Duration, jitter float64) time.Duration {
+	base := schedule[min(max(n, 1), len(schedule))-1]
 	return max(base+time.Duration((jitter-0.5)*0.2*float64(base)), retryAfter)
 }
 
@@ -27,3 +40,10 @@ var probes = []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute
 
 // probeIn gives the wait before probe number n, which counts from 1.
 func probeIn(n int) time.Duration { return probes[min(max(n, 1), len(probes))-1] }
+
+// breakers are the waits before the 1st, 2nd, … probe of a vendor that is down;
+// the last one repeats.
+var breakers = []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute}
+
+// breakerIn gives the wait before probe number n, which counts from 1.
+func breakerIn(n int) time.Duration { return breakers[min(max(n, 1), len(breakers))-1] }

@@ -89,7 +89,7 @@ func (v *visits) flush(ctx context.Context) error {
 }
 
 func same(a, b integrations.Visit) bool {
-	if a.IDs != b.IDs || a.Of != b.Of || a.Bare != b.Bare || len(a.Waiting) != len(b.Waiting) {
+	if a.IDs != b.IDs || a.Of != b.Of || a.Bare != b.Bare || a.Refused != b.Refused || len(a.Waiting) != len(b.Waiting) {
 		return false
 	}
 	for i := range a.Waiting {

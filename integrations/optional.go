@@ -90,8 +90,8 @@ type Tended interface {
 
 // A Scheduled connection tries again sooner or later than others at first.
 type Scheduled interface {
-	// Pauses are the waits after the first failed tries, in order. The schedule
-	// of all vendors follows.
+	// Pauses are the waits after the first failed tries, in order. Of the
+	// schedule of all vendors, what is longer follows.
 	Pauses() []time.Duration
 }
 

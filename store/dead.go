@@ -32,6 +32,12 @@ type DeadLetter struct {
 	Request     json.RawMessage
 	Answer      json.RawMessage
 
+	// What explains the failure beside the reason, as attempt.Result has it.
+	Cause  string
+	Fix    string
+	Field  string
+	Checks json.RawMessage // []attempt.Check; nil for none
+
 	// Place and Gen name the report: it is dead once, however often it is added.
 	Place event.Place
 	Gen   int
@@ -69,12 +75,12 @@ func (s *Store) AddDead(ctx context.Context, letters []DeadLetter) error {
 		rows = append(rows, []any{
 			id, d.Pipeline, d.Integration, d.MessageID, d.Event, event.FoldName(d.Event), d.AnonymousID, d.UserID,
 			d.Reason, d.Remedy, d.Status, d.Code, d.Attempts, stamp(d.FirstAt), stamp(d.LastAt),
-			string(d.Request), string(d.Answer), int64(d.Place.Seq), d.Place.Index, d.Gen, notNil(d.Item),
+			string(d.Request), string(d.Answer), d.Cause, d.Fix, d.Field, string(d.Checks), int64(d.Place.Seq), d.Place.Index, d.Gen, notNil(d.Item),
 		})
 	}
 	return s.update(ctx, "keep dead letters", func(t *tx) error {
 		return t.put(ctx, `INSERT INTO dead_letters (id, pipeline, integration, message_id, event, event_key, anonymous_id,
-			user_id, reason, remedy, status, code, attempts, first_at, last_at, request, answer, seq, idx, gen, item)`,
+			user_id, reason, remedy, status, code, attempts, first_at, last_at, request, answer, cause, fix, field, checks, seq, idx, gen, item)`,
 			`ON CONFLICT (integration, seq, idx, gen) DO NOTHING`, rows)
 	})
 }
@@ -133,15 +139,16 @@ func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, bool, er
 func (s *Store) deadLetters(ctx context.Context, rest string, args ...any) ([]DeadLetter, error) {
 	var out []DeadLetter
 	query := `SELECT id, pipeline, integration, message_id, event, anonymous_id, user_id, reason, remedy, status, code,
-		attempts, first_at, last_at, request, answer, seq, idx, gen, item FROM dead_letters` + rest
+		attempts, first_at, last_at, request, answer, cause, fix, field, checks, seq, idx, gen, item FROM dead_letters` + rest
 	err := s.each(ctx, s.read, query, args, func(scan func(...any) error) error {
 		var d DeadLetter
 		var first, last, seq int64
-		var request, answer []byte
+		var request, answer, checks []byte
 		err := scan(&d.ID, &d.Pipeline, &d.Integration, &d.MessageID, &d.Event, &d.AnonymousID, &d.UserID, &d.Reason,
-			&d.Remedy, &d.Status, &d.Code, &d.Attempts, &first, &last, &request, &answer, &seq, &d.Place.Index, &d.Gen, &d.Item)
+			&d.Remedy, &d.Status, &d.Code, &d.Attempts, &first, &last, &request, &answer,
+			&d.Cause, &d.Fix, &d.Field, &checks, &seq, &d.Place.Index, &d.Gen, &d.Item)
 		d.FirstAt, d.LastAt, d.Place.Seq = moment(first), moment(last), uint64(seq)
-		d.Request, d.Answer = raw(request), raw(answer)
+		d.Request, d.Answer, d.Checks = raw(request), raw(answer), raw(checks)
 		out = append(out, d)
 		return err
 	})

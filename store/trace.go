@@ -279,6 +279,34 @@ func (s *Store) Trace(ctx context.Context, messageID string) (TraceDetail, bool,
 	return d, len(events) > 0, nil
 }
 
+// TraceRows gives the rows of events by their message ids, in the order of ids.
+// What the history does not have is left out; of several with the same id it is
+// the latest.
+func (s *Store) TraceRows(ctx context.Context, ids []string) ([]TraceRow, error) {
+	found := make(map[string]TraceRow, len(ids))
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
+		args := make([]any, len(chunk))
+		for i, id := range chunk {
+			args[i] = id
+		}
+		events, err := s.readTraces(ctx, s.read, `FROM trace_events e WHERE e.message_id IN (`+marks(len(chunk))+`)
+			ORDER BY e.received_at, e.id`, args...)
+		if err != nil {
+			return nil, fmt.Errorf("read traces by message id: %w", err)
+		}
+		for _, e := range events {
+			found[e.MessageID] = e.Summary
+		}
+	}
+	var out []TraceRow
+	for _, id := range ids {
+		if row, ok := found[id]; ok {
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
 // readRecords fills in how the event came and what was tried.
 func (s *Store) readRecords(ctx context.Context, d *TraceDetail) error {
 	routes := map[string]*TraceRoute{}

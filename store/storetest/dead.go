@@ -24,6 +24,7 @@ func dead(id string, seq uint64, gen int) store.DeadLetter {
 		UserID: "u1", Reason: "LivePerson refused the order.", Remedy: "Open mapping.", Status: 400, Code: 5, Attempts: 2,
 		FirstAt: began, LastAt: began.Add(time.Duration(seq) * time.Second),
 		Request: json.RawMessage(`{"body":{"total":11.70}}`), Answer: json.RawMessage(`{"status":400}`),
+		Cause: "field_refused", Fix: "mapping", Field: "order.total", Checks: json.RawMessage(`[{"what":"domain","right":true,"say":"It is right."}]`),
 		Place: event.Place{Seq: seq, Index: 3}, Gen: gen, Item: []byte{0, 1, 0xff, '{'},
 	}
 }
@@ -48,18 +49,18 @@ var deadTests = []test{
 			t.Errorf("no such letter = %t, %v, want false, nil", ok, err)
 		}
 	}},
-	{"one without an id gets one, and one without request and answer stays without", func(t *testing.T, open Opener) {
+	{"one without an id gets one, and one without request, answer and checks stays without", func(t *testing.T, open Opener) {
 		s := opened(t, open)
 		d := dead("", 1, 0)
-		d.Request, d.Answer, d.Item = nil, nil, nil
+		d.Request, d.Answer, d.Checks, d.Item = nil, nil, nil, nil
 		must(t, s.AddDead(t.Context(), []store.DeadLetter{d, dead("", 2, 0)}))
 		page, _, err := s.DeadLetters(t.Context(), store.DeadFilter{})
 		must(t, err)
 		if len(page) != 2 || len(page[0].ID) != 36 || page[0].ID == page[1].ID {
 			t.Fatalf("ids = %q, want two uuids", ids(page))
 		}
-		if got := page[1]; got.Request != nil || got.Answer != nil {
-			t.Errorf("request %q, answer %q, want none", got.Request, got.Answer)
+		if got := page[1]; got.Request != nil || got.Answer != nil || got.Checks != nil {
+			t.Errorf("request %q, answer %q, checks %q, want none", got.Request, got.Answer, got.Checks)
 		}
 	}},
 	{"the same report is dead once, a replay of it again", func(t *testing.T, open Opener) {

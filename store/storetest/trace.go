@@ -186,6 +186,20 @@ var traceTests = []test{
 			t.Errorf("event = %q, want the late one", d.Event)
 		}
 	}},
+	{"rows by message id come in the order that was asked for", func(t *testing.T, open Opener) {
+		s := opened(t, open)
+		ctx := t.Context()
+		a := arrival(1, "m1", "Order Completed", "ann", pending("shop/lp"))
+		must(t, s.AddTraces(ctx, []trace.Record{a, step(a, "shop/lp", 1, trace.Dead, 10), arrival(2, "m2", "early", "ann"), arrival(3, "m3", "x", "bob"), arrival(4, "m2", "late", "ann")}))
+		rows, err := s.TraceRows(ctx, []string{"m2", "nobody", "m1"})
+		must(t, err)
+		if got := messages(rows); got != "m2 m1" || rows[0].Event != "late" || rows[1].Outcome != trace.Dead {
+			t.Errorf("rows = %+v, want the late m2 and the dead m1", rows)
+		}
+		if rows, err := s.TraceRows(ctx, nil); len(rows) != 0 || err != nil {
+			t.Errorf("none = %v, %v, want none", rows, err)
+		}
+	}},
 	{"filters, alone and together", filters},
 	{"pages hold still while events come in, both ways round", pages},
 	{"a text of common words is looked for in stretches, to the end", func(t *testing.T, open Opener) {
