@@ -6,11 +6,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/auth"
+	"github.com/datafly/signal/event"
+	"github.com/datafly/signal/store"
 	"github.com/datafly/signal/trace"
 )
 
@@ -79,6 +83,8 @@ func TestAPIByRole(t *testing.T) {
 		{"GET", "/integrations/{pipeline}/{name}", "/integrations/shop/liveperson", "", 200, 200, 200},
 		{"POST", "/integrations/{id}/resume", "/integrations/orders/resume", "", 403, 200, 200},
 		{"POST", "/integrations/{pipeline}/{name}/resume", "/integrations/shop/liveperson/resume", "", 403, 200, 200},
+		{"POST", "/integrations/{id}/learn-again", "/integrations/orders/learn-again", "", 403, 200, 200},
+		{"POST", "/integrations/{pipeline}/{name}/learn-again", "/integrations/shop/liveperson/learn-again", "", 403, 200, 200},
 		{"PATCH", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
 		{"PUT", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
 		{"DELETE", "/integrations/{id}", "/integrations/orders", "", 403, 409, 409},
@@ -140,6 +146,7 @@ func TestAPIByRole(t *testing.T) {
 func TestPagesByRole(t *testing.T) {
 	b := newBench(t)
 	b.seed()
+	b.trouble()
 	people := map[auth.Role]*http.Client{auth.Viewer: b.person(auth.Viewer), auth.Editor: b.person(auth.Editor), auth.Admin: b.person(auth.Admin)}
 	get := func(c *http.Client, path string) (*http.Response, string) {
 		r, err := c.Get(b.URL + path)
@@ -171,7 +178,7 @@ func TestPagesByRole(t *testing.T) {
 			t.Errorf("%s has %d h1", path, n)
 		}
 	}
-	for _, page := range pages {
+	for _, page := range slices.Concat(pages, troubledPages) {
 		r, body := get(b.browser(), page.path)
 		check(page.path, r, body)
 		if to := r.Header.Get("Location"); r.StatusCode != 303 || !strings.HasPrefix(to, "/sign-in") {
@@ -214,8 +221,8 @@ func TestPagesByRole(t *testing.T) {
 	if got := post(people[auth.Editor]); got != 303 {
 		t.Errorf("editor drops: %d, want 303", got)
 	}
-	if n, err := b.store.CountDead(t.Context(), deadFilter(0)); err != nil || n != 103 {
-		t.Errorf("after the drop %d dead letters, %v, want 103", n, err)
+	if n, err := b.store.CountDead(t.Context(), deadFilter(0)); err != nil || n != 104 {
+		t.Errorf("after the drop %d dead letters, %v, want 104", n, err)
 	}
 }
 
@@ -242,7 +249,7 @@ func TestCrossSiteWritesAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.seed()
 	c := b.person(auth.Editor)
-	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/integrations/resume", "/v1/admin/dead-letters/replay"} {
+	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/integrations/resume", "/integrations/learn-again", "/v1/admin/integrations/orders/learn-again", "/v1/admin/dead-letters/replay"} {
 		for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
 			r, _ := http.NewRequestWithContext(t.Context(), "POST", b.URL+path, strings.NewReader("do=replay"))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -378,6 +385,8 @@ func TestNothingOfAnEventIsMarkup(t *testing.T) {
 	s := delivered(evil, 1)
 	s.URL, s.Answer, s.Notes, s.With = "javascript:alert(4)//?"+evil+"="+evil, "<html>"+evil, []string{evil}, []string{evil}
 	s.Header = map[string]string{evil: evil}
+	s.Reason, s.Remedy, s.Field, s.Verdict = evil, evil, evil, "reform"
+	s.Checks = mustJSON([]map[string]any{{"what": evil, "wrong": true, "say": evil}})
 	at := time.Now().UTC()
 	a := arriving{seq: 1, id: id, name: evil, visitor: evil, user: evil, body: string(body), routes: []trace.Route{route, filtered(evil+"/x", "consent: "+evil)}, at: at, granted: true}.record()
 	a.Arrival.UserAgent, a.Arrival.Origin, a.Arrival.Hashed = evil, "javascript:alert(5)", []string{evil}
@@ -414,8 +423,16 @@ func TestViewersSeeMasks(t *testing.T) {
 	b := newBench(t)
 	b.seed()
 	viewer, editor := b.person(auth.Viewer), b.person(auth.Editor)
+	b.trouble()
+	told := []attempt.Check{{What: "email", Wrong: true, Say: "The value ada@example.com is wrong."}}
+	if err := b.store.AddTraces(t.Context(), []trace.Record{step(7001, "told-0001", time.Now(), trace.Step{Integration: "shop/liveperson", Outcome: trace.Dead, URL: reportURL, Status: 400, Reason: "It was refused.", Checks: mustJSON(told), Of: trace.Subject{Pipeline: "shop", Event: "identify", AnonymousID: "a1b2", UserID: "C-4711"}})}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.AddDead(t.Context(), []store.DeadLetter{{ID: "told", Pipeline: "shop", Integration: "shop/liveperson", MessageID: "told-0001", Event: "identify", UserID: "C-4711", Reason: "It was refused.", Checks: mustJSON(told), LastAt: time.Now(), Place: event.Place{Seq: 7001}}}); err != nil {
+		t.Fatal(err)
+	}
 	dead, _, _ := b.store.DeadLetters(t.Context(), deadFilter(1))
-	paths := []string{"/debugger", "/debugger/" + first, "/dead-letters", "/dead-letters/" + dead[0].ID, "/v1/admin/events", "/v1/admin/events/" + first, "/v1/admin/dead-letters", "/v1/admin/dead-letters/" + dead[0].ID}
+	paths := []string{"/debugger/told-0001", "/v1/admin/events/told-0001", "/dead-letters/told", "/v1/admin/dead-letters/told", "/v1/admin/dead-letters/groups", "/debugger", "/debugger/" + first, "/dead-letters", "/dead-letters/" + dead[0].ID, "/v1/admin/events", "/v1/admin/events/" + first, "/v1/admin/dead-letters", "/v1/admin/dead-letters/" + dead[0].ID}
 	read := func(c *http.Client, path string) string {
 		r, err := c.Get(b.URL + path)
 		if err != nil {
@@ -438,6 +455,11 @@ func TestViewersSeeMasks(t *testing.T) {
 	}
 	if page := read(viewer, "/debugger/"+first); !strings.Contains(page, trace.Hidden) || !strings.Contains(page, "DRV1534XC") {
 		t.Error("the masked event does not say what is hidden, or hides what is not personal")
+	}
+	for _, path := range []string{"/debugger/told-0001", "/dead-letters/told"} {
+		if page := read(editor, path); !strings.Contains(page, "The value ada@example.com is wrong.") {
+			t.Errorf("an editor does not see the check at %s", path)
+		}
 	}
 	if page := read(editor, "/v1/admin/events/"+first); !strings.Contains(page, "ada@example.com") {
 		t.Error("an editor does not see what they may see")

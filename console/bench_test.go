@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/consent"
 	"github.com/datafly/signal/event"
@@ -41,6 +42,8 @@ type bench struct {
 
 	mu       sync.Mutex
 	replayed [][]string
+	resumed  []string
+	forgot   []string
 	status   []IntegrationStatus
 }
 
@@ -76,7 +79,18 @@ func newBench(t *testing.T) *bench {
 			b.mu.Unlock()
 			return s.DropDead(ctx, ids)
 		},
-		Resume: func(string) bool { return true },
+		Resume: func(id string) bool {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.resumed = append(b.resumed, id)
+			return true
+		},
+		Forget: func(id string) bool {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.forgot = append(b.forgot, id)
+			return true
+		},
 		Verify: func(context.Context) (Proof, error) {
 			return Proof{Events: 3, Pairs: 6, Outcomes: map[string]int{"delivered": 5, "pending": 1}}, nil
 		},
@@ -162,20 +176,9 @@ func pipelines() []store.Pipeline {
 			Name: "shop-eu", Key: "dk_live_3Fk8bN1zWq07", AllowedOrigins: []string{"https://eu.kettleandpine.example"}, Source: "signal.yaml",
 			Integrations: []store.Integration{
 				{ID: "shop-eu/liveperson-eu", Name: "liveperson-eu", Pipeline: "shop-eu", Vendor: "liveperson", Enabled: true, Settings: settings("87654321", "lo.v.liveperson.net"), Categories: []consent.Bucket{consent.Marketing}, Preset: "retail", Mapping: rules, Revision: 3},
+				{ID: "shop-eu/liveperson-uk", Name: "liveperson-uk", Pipeline: "shop-eu", Vendor: "liveperson", Enabled: true, Settings: settings("11223344", "lo.v.liveperson.net"), Categories: []consent.Bucket{consent.Marketing}, Preset: "retail", Mapping: rules, Revision: 1},
+				{ID: "shop-eu/liveperson-dk", Name: "liveperson-dk", Pipeline: "shop-eu", Vendor: "liveperson", Enabled: true, Settings: settings("55667788", "lo.v.liveperson.net"), Categories: []consent.Bucket{consent.Marketing}, Preset: "retail", Mapping: rules, Revision: 1},
 			},
-		},
-	}
-}
-
-func statuses() []IntegrationStatus {
-	now := time.Now()
-	return []IntegrationStatus{
-		{ID: "shop/liveperson", State: "healthy", Waiting: 330, Oldest: now.Add(-4 * time.Second)},
-		{ID: "shop/orders", State: "healthy", Waiting: 9, Oldest: now.Add(-time.Second)},
-		{
-			ID: "shop-eu/liveperson-eu", State: "paused", Reason: "LivePerson does not know this app key (404, code 18).",
-			Remedy: "In Conversational Cloud, open the app under Campaigns, check that it is active and copy its App Key here.",
-			Since:  now.Add(-28 * time.Minute), NextProbe: now.Add(7 * time.Minute), Waiting: 1284, Oldest: now.Add(-28 * time.Minute),
 		},
 	}
 }
@@ -334,6 +337,10 @@ func (b *bench) seedDead(now time.Time) {
 				Status: status, Code: code, Attempts: 1, FirstAt: now.Add(-ago - time.Minute), LastAt: now.Add(-ago - time.Duration(i)*5*time.Minute),
 				Request: request, Answer: answer, Place: event.Place{Seq: uint64(len(letters) + 1)},
 			})
+			if code == 5 {
+				last := &letters[len(letters)-1]
+				last.Cause, last.Fix, last.Field = "invalid_field", string(attempt.FixMapping), "lead.currency"
+			}
 		}
 	}
 	add(96, "shop/liveperson", "Lead Generated", "LivePerson refused lead.currency.", "Map the sign to its code: add a value map for currency.", 400, 5, 0)
@@ -407,6 +414,7 @@ func mustJSON(v any) []byte {
 func evilLetters(evil string) []store.DeadLetter {
 	return []store.DeadLetter{{
 		Pipeline: "shop", Integration: "shop/liveperson", MessageID: evil, Event: evil, AnonymousID: evil, UserID: evil, Reason: evil, Remedy: evil,
+		Field: evil, Cause: evil, Fix: evil, Checks: mustJSON([]map[string]any{{"what": evil, "say": evil}}),
 		Status: 400, Attempts: 1, FirstAt: time.Now(), LastAt: time.Now(), Place: event.Place{Seq: 9},
 		Request: mustJSON(map[string]any{"method": evil, "url": "javascript:alert(1)?" + evil, "header": map[string]string{evil: evil}, "body": map[string]string{evil: evil}}),
 		Answer:  mustJSON(map[string]any{"body": evil}),

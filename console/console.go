@@ -23,6 +23,8 @@ type (
 	Options = desk.Options
 	// IntegrationStatus is how one integration fares.
 	IntegrationStatus = desk.IntegrationStatus
+	// Rate is how fast an integration sends.
+	Rate = desk.Rate
 	// Proof is what `signal verify` found.
 	Proof = desk.Proof
 	// Token is an API token of the configuration.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 func TestPagesInABrowser(t *testing.T) {
 	b := newBench(t)
 	b.seed()
+	b.trouble()
 	b.account(auth.Editor)
 	p := newTab(t, b)
 	check := func(path string) {
@@ -42,7 +44,7 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 	check("/sign-in")
 	p.signIn(auth.Editor)
-	for _, page := range pages {
+	for _, page := range slices.Concat(pages, troubledPages) {
 		check(page.path)
 	}
 }

@@ -19,6 +19,7 @@ func TestShots(t *testing.T) {
 	}
 	b := newBench(t)
 	b.seed()
+	b.trouble()
 	b.account(auth.Editor)
 	p := newTab(t, b)
 	shot := func(name, path string, width, height int64, dark bool) {
@@ -52,6 +53,11 @@ func TestShots(t *testing.T) {
 			shot(page.name, page.path, 390, 844, true)
 			shot(page.name+"-768", page.path, 768, 1024, false)
 		}
+	}
+	for _, page := range troubledPages {
+		shot(page.name, page.path, 1440, 1500, false)
+		shot(page.name, page.path, 390, 844, false)
+		shot(page.name, page.path, 1440, 900, true)
 	}
 }
 

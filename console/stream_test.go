@@ -224,7 +224,7 @@ func TestOverviewStreamEqualsOverview(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &asked); err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(live) != fmt.Sprint(asked) || asked.Accepted == 0 || asked.Duplicates != 1204 || asked.Rejected != 14 || len(asked.Integrations) != 3 || len(asked.Reasons) == 0 {
+	if fmt.Sprint(live) != fmt.Sprint(asked) || asked.Accepted == 0 || asked.Duplicates != 1204 || asked.Rejected != 14 || len(asked.Integrations) != 5 || len(asked.Reasons) == 0 {
 		t.Errorf("stream %+v\nasked %+v", live, asked)
 	}
 }

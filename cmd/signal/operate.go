@@ -18,7 +18,7 @@ import (
 func (s *server) consoleOptions() console.Options {
 	o := console.Options{
 		Store: s.store, Hub: s.hub, Pipelines: func() []store.Pipeline { return s.cfg.Pipelines },
-		Replay: s.worker.Replay, Status: s.status, Resume: s.resume, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
+		Replay: s.worker.Replay, Status: s.status, Resume: s.resume, Forget: s.forget, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
 		Endpoint: address(s.gatewayAt), Version: ops.Current().Version, Metrics: ops.Metrics(s.metrics()), Log: s.log,
 		Ready: []ops.Check{{Name: "journal", Run: func(context.Context) error { return s.journal.Ready() }}},
 	}
@@ -51,6 +51,20 @@ func (s *server) resume(id string) bool {
 	return c != nil
 }
 
+// forget lets an integration that runs here find out anew how its vendor wants
+// to be spoken to. A pause ends with it, so that it finds out at once.
+func (s *server) forget(id string) bool {
+	c := s.courierOf(id)
+	if c == nil {
+		return false
+	}
+	c.Forget()
+	if c.Status().Paused {
+		c.Resume()
+	}
+	return true
+}
+
 // status is how each integration fares.
 func (s *server) status() []console.IntegrationStatus {
 	var out []console.IntegrationStatus
@@ -66,13 +80,31 @@ func (s *server) status() []console.IntegrationStatus {
 	return out
 }
 
+// fill words how the courier of an integration fares.
 func fill(st *console.IntegrationStatus, c delivery.Status) {
-	st.State, st.Waiting, st.Oldest = "healthy", c.Waiting, c.Oldest
+	st.State = "healthy"
+	st.Waiting, st.Visitors, st.Oldest = c.Waiting, c.Visitors, c.Oldest
+	st.Learned, st.Warnings = c.Learned, c.Warnings
+	if c.Limit > 0 {
+		st.Rate = &console.Rate{PerSecond: c.PerSecond, Limit: c.Limit, SlowedAt: c.Slowed}
+	}
+	if c.Paused || c.Holding {
+		st.State = "holding"
+		if c.Paused {
+			st.State = "paused"
+		}
+		st.Reason, st.Remedy, st.Since, st.NextProbe = c.Reason, c.Remedy, c.Since, c.NextProbe
+		st.Cause, st.Fix, st.Field, st.Checks = c.Cause, c.Fix, c.Field, c.Checks
+		st.AnswerStatus, st.AnswerCode = c.Status, c.Code
+		return
+	}
 	switch {
-	case c.Paused:
-		st.State, st.Reason, st.Remedy, st.Since, st.NextProbe = "paused", c.Reason, c.Remedy, c.Since, c.NextProbe
-	case c.Retrying > 0:
-		st.State = "retrying"
-		st.Reason = fmt.Sprintf("%d visitors wait for another try.", c.Retrying)
+	case !c.Slowed.IsZero() && c.PerSecond < c.Limit:
+		st.State, st.Since = "slowed", c.Slowed
+		st.Reason = "The vendor asked for fewer requests a second. The rate recovers by itself."
+	case c.Retrying == 1:
+		st.State, st.Reason = "retrying", "1 visitor waits for another try."
+	case c.Retrying > 1:
+		st.State, st.Reason = "retrying", fmt.Sprintf("%d visitors wait for another try.", c.Retrying)
 	}
 }

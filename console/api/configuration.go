@@ -25,6 +25,22 @@ func (s *server) configuration() {
 		all, err := s.desk.Integrations(who, in.ID)
 		return &body[list[desk.Integration]]{list[desk.Integration]{all}}, err
 	})
+	s.integrations()
+	type domainInput struct {
+		Account string `query:"account_id" required:"true" pattern:"^[0-9]{1,20}$" doc:"Digits."`
+	}
+	type domain struct {
+		Account string `json:"account_id"`
+		Domain  string `json:"monitoring_domain"`
+	}
+	get(s, "/liveperson/domain", "The monitoring domain of a LivePerson account", func(ctx context.Context, who auth.Actor, in *domainInput) (*body[domain], error) {
+		host, err := s.desk.Domain(ctx, who, in.Account)
+		return &body[domain]{domain{in.Account, host}}, err
+	})
+	s.managedByFile()
+}
+
+func (s *server) integrations() {
 	get(s, "/integrations", "All integrations, secrets masked", func(_ context.Context, who auth.Actor, _ *struct{}) (*body[list[desk.Integration]], error) {
 		all, err := s.desk.Integrations(who, "")
 		return &body[list[desk.Integration]]{list[desk.Integration]{all}}, err
@@ -45,26 +61,22 @@ func (s *server) configuration() {
 		i, err := s.desk.Integration(who, in.Pipeline+"/"+in.Name)
 		return &body[desk.Integration]{i}, err
 	})
-	register(s, http.MethodPost, "/integrations/{id}/resume", "Ends the pause of an integration at once", func(_ context.Context, who auth.Actor, in *integrationID) (*body[desk.Integration], error) {
-		i, err := s.desk.Resume(who, in.ID)
-		return &body[desk.Integration]{i}, err
-	})
-	register(s, http.MethodPost, "/integrations/{pipeline}/{name}/resume", "The same by both parts of the ID", func(_ context.Context, who auth.Actor, in *twoParts) (*body[desk.Integration], error) {
-		i, err := s.desk.Resume(who, in.Pipeline+"/"+in.Name)
-		return &body[desk.Integration]{i}, err
-	})
-	type domainInput struct {
-		Account string `query:"account_id" required:"true" pattern:"^[0-9]{1,20}$" doc:"Digits."`
+	for _, act := range []struct {
+		path, summary string
+		do            func(who auth.Actor, id string) (desk.Integration, error)
+	}{
+		{"resume", "Ends the pause of an integration at once", s.desk.Resume},
+		{"learn-again", "Lets an integration find out anew how its vendor wants to be spoken to", s.desk.LearnAgain},
+	} {
+		register(s, http.MethodPost, "/integrations/{id}/"+act.path, act.summary, func(_ context.Context, who auth.Actor, in *integrationID) (*body[desk.Integration], error) {
+			i, err := act.do(who, in.ID)
+			return &body[desk.Integration]{i}, err
+		})
+		register(s, http.MethodPost, "/integrations/{pipeline}/{name}/"+act.path, "The same by both parts of the ID", func(_ context.Context, who auth.Actor, in *twoParts) (*body[desk.Integration], error) {
+			i, err := act.do(who, in.Pipeline+"/"+in.Name)
+			return &body[desk.Integration]{i}, err
+		})
 	}
-	type domain struct {
-		Account string `json:"account_id"`
-		Domain  string `json:"monitoring_domain"`
-	}
-	get(s, "/liveperson/domain", "The monitoring domain of a LivePerson account", func(ctx context.Context, who auth.Actor, in *domainInput) (*body[domain], error) {
-		host, err := s.desk.Domain(ctx, who, in.Account)
-		return &body[domain]{domain{in.Account, host}}, err
-	})
-	s.managedByFile()
 }
 
 // managedByFile answers the changes that a file manages, so that a script hears

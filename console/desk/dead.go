@@ -13,22 +13,23 @@ import (
 
 // A DeadLetter is an event that was given up for an integration.
 type DeadLetter struct {
-	ID          string          `json:"id"`
-	MessageID   string          `json:"message_id"`
-	Event       string          `json:"event"`
-	AnonymousID string          `json:"anonymous_id"`
-	UserID      string          `json:"user_id,omitempty"`
-	Pipeline    string          `json:"pipeline"`
-	Integration string          `json:"integration" doc:"Its ID: pipeline/name."`
-	Reason      string          `json:"reason"`
-	Remedy      string          `json:"remedy,omitempty"`
-	Status      int             `json:"status"`
-	Code        int             `json:"code"`
-	Attempts    int             `json:"attempts"`
-	FirstAt     time.Time       `json:"first_at"`
-	LastAt      time.Time       `json:"last_at"`
-	Request     json.RawMessage `json:"request,omitempty"`
-	Answer      json.RawMessage `json:"answer,omitempty"`
+	ID          string `json:"id"`
+	MessageID   string `json:"message_id"`
+	Event       string `json:"event"`
+	AnonymousID string `json:"anonymous_id"`
+	UserID      string `json:"user_id,omitempty"`
+	Pipeline    string `json:"pipeline"`
+	Integration string `json:"integration" doc:"Its ID: pipeline/name."`
+	Reason      string `json:"reason"`
+	Remedy      string `json:"remedy,omitempty"`
+	Explanation
+	Status   int             `json:"status"`
+	Code     int             `json:"code"`
+	Attempts int             `json:"attempts"`
+	FirstAt  time.Time       `json:"first_at"`
+	LastAt   time.Time       `json:"last_at"`
+	Request  json.RawMessage `json:"request,omitempty"`
+	Answer   json.RawMessage `json:"answer,omitempty"`
 }
 
 // A DeadGroup are the dead letters of one integration with one reason.
@@ -37,6 +38,7 @@ type DeadGroup struct {
 	Integration string    `json:"integration"`
 	Reason      string    `json:"reason"`
 	Remedy      string    `json:"remedy,omitempty"`
+	Explanation           // of the latest of them
 	Status      int       `json:"status"`
 	Code        int       `json:"code"`
 	Count       int       `json:"count"`
@@ -104,7 +106,8 @@ func (d *Desk) DeadLetter(ctx context.Context, who auth.Actor, id string) (DeadL
 
 func deadLetter(l store.DeadLetter, mask bool) DeadLetter {
 	out := DeadLetter{
-		ID: l.ID, MessageID: l.MessageID, Event: l.Event, AnonymousID: l.AnonymousID, UserID: l.UserID,
+		Explanation: explanation(l.Cause, l.Fix, l.Field, l.Checks),
+		ID:          l.ID, MessageID: l.MessageID, Event: l.Event, AnonymousID: l.AnonymousID, UserID: l.UserID,
 		Pipeline: l.Pipeline, Integration: l.Integration, Reason: l.Reason, Remedy: l.Remedy, Status: l.Status,
 		Code: l.Code, Attempts: l.Attempts, FirstAt: l.FirstAt, LastAt: l.LastAt, Request: l.Request, Answer: l.Answer,
 	}
@@ -116,6 +119,7 @@ func deadLetter(l store.DeadLetter, mask bool) DeadLetter {
 		out.UserID = hidden
 	}
 	out.Reason, out.Remedy = m.Text(out.Reason), m.Text(out.Remedy)
+	out.Explanation = out.Explanation.masked(m)
 	out.Request, out.Answer = maskNested(m, out.Request), maskNested(m, out.Answer)
 	return out
 }
@@ -148,11 +152,25 @@ func (d *Desk) DeadGroups(ctx context.Context, who auth.Actor, q DeadQuery) ([]D
 		return nil, err
 	}
 	found, err := d.o.Store.DeadGroups(ctx, f)
+	if err != nil {
+		return nil, err
+	}
 	out := []DeadGroup{}
 	for _, g := range found {
-		out = append(out, DeadGroup(g))
+		one := DeadGroup{
+			Pipeline: g.Pipeline, Integration: g.Integration, Reason: g.Reason, Remedy: g.Remedy, Status: g.Status,
+			Code: g.Code, Count: g.Count, FirstAt: g.FirstAt, LastAt: g.LastAt,
+		}
+		latest, _, err := d.o.Store.DeadLetters(ctx, store.DeadFilter{Pipeline: g.Pipeline, Integration: g.Integration, Reason: g.Reason, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(latest) > 0 {
+			one.Explanation = deadLetter(latest[0], masks(who)).Explanation
+		}
+		out = append(out, one)
 	}
-	return out, err
+	return out, nil
 }
 
 // CountDead gives how many dead letters match.

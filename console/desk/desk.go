@@ -37,6 +37,9 @@ type Options struct {
 	// Resume ends the pause of an integration, by its ID, and reports whether it
 	// runs here.
 	Resume func(id string) bool
+	// Forget lets an integration find out anew how its vendor wants to be spoken
+	// to, by its ID, and reports whether it runs here. A pause ends with it.
+	Forget func(id string) bool
 	// Status gives how each integration fares. It is called often.
 	Status func() []IntegrationStatus
 	// Verify proves from the ledger that every accepted event has one outcome
@@ -66,31 +69,6 @@ type Options struct {
 	// Now is the clock, nil for time.Now.
 	Now func() time.Time
 }
-
-// IntegrationStatus is how one integration fares at this moment.
-type IntegrationStatus struct {
-	ID       string `json:"id"` // "shop/liveperson"
-	Name     string `json:"name"`
-	Pipeline string `json:"pipeline"`
-	Vendor   string `json:"vendor"`
-
-	State  string    `json:"state"`            // healthy, paused, retrying, off
-	Reason string    `json:"reason,omitempty"` // whole sentences: why it is not healthy
-	Remedy string    `json:"remedy,omitempty"`
-	Since  time.Time `json:"since,omitzero"` // of the state
-
-	NextProbe time.Time `json:"next_probe,omitzero"` // when it tries by itself
-	Waiting   int       `json:"waiting"`             // events that are pending
-	Oldest    time.Time `json:"oldest,omitzero"`     // when the oldest of them was received
-}
-
-// The states of an integration.
-const (
-	Healthy  = "healthy"
-	Paused   = "paused"   // the settings are wrong: nothing is sent but a probe
-	Retrying = "retrying" // the vendor does not take reports at this time
-	Off      = "off"
-)
 
 // Proof is what `signal verify` found.
 type Proof = ledger.Proof

@@ -205,13 +205,14 @@ type Attempt struct {
 	Verdict string        `json:"verdict,omitempty"`
 	Reason  string        `json:"reason,omitempty"`
 	Remedy  string        `json:"remedy,omitempty"`
-	SentAt  time.Time     `json:"sent_at,omitzero"`
-	TookMS  int64         `json:"took_ms,omitempty"`
-	NextTry time.Time     `json:"next_try,omitzero"`
-	Request *Request      `json:"request,omitempty"`
-	Answer  *Answer       `json:"answer,omitempty"`
-	Notes   []string      `json:"notes,omitempty"`
-	With    []string      `json:"with,omitempty" doc:"Message ids of the other events of the report."`
+	Explanation
+	SentAt  time.Time `json:"sent_at,omitzero"`
+	TookMS  int64     `json:"took_ms,omitempty"`
+	NextTry time.Time `json:"next_try,omitzero"`
+	Request *Request  `json:"request,omitempty"`
+	Answer  *Answer   `json:"answer,omitempty"`
+	Notes   []string  `json:"notes,omitempty"`
+	With    []string  `json:"with,omitempty" doc:"Message ids of the other events of the report."`
 }
 
 // Request is what was sent.
@@ -312,6 +313,7 @@ func masked(t store.TraceDetail) store.TraceDetail {
 		r.Steps = slices.Clone(r.Steps)
 		for j := range r.Steps {
 			r.Steps[j] = r.Steps[j].Masked(user, ip)
+			r.Steps[j].Step.Checks = trace.NewMask(user, ip).JSON(r.Steps[j].Step.Checks)
 		}
 	}
 	return t
@@ -342,7 +344,7 @@ func route(t store.TraceDetail, r store.TraceRoute) RouteDetail {
 		out.Payload, out.Explain, out.Faults = valid(r.Route.Payload), valid(r.Route.Explain), r.Route.Faults
 	}
 	for _, s := range r.Steps {
-		out.Attempts = append(out.Attempts, attempt(s))
+		out.Attempts = append(out.Attempts, try(s))
 	}
 	if last := out.Last(); last != nil {
 		out.Remedy = last.Remedy
@@ -356,10 +358,11 @@ func route(t store.TraceDetail, r store.TraceRoute) RouteDetail {
 	return out
 }
 
-func attempt(r trace.Record) Attempt {
+func try(r trace.Record) Attempt {
 	s := r.Step
 	out := Attempt{
-		At: r.At, Gen: s.Gen, Try: s.Try, Outcome: s.Outcome, Verdict: s.Verdict, Reason: s.Reason, Remedy: s.Remedy,
+		Explanation: explanation(s.Cause, s.Fix, s.Field, s.Checks),
+		At:          r.At, Gen: s.Gen, Try: s.Try, Outcome: s.Outcome, Verdict: s.Verdict, Reason: s.Reason, Remedy: s.Remedy,
 		SentAt: s.SentAt, TookMS: s.Took.Milliseconds(), NextTry: s.Next, Notes: s.Notes, With: s.With,
 	}
 	if s.URL != "" {

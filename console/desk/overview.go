@@ -76,7 +76,7 @@ type Overview struct {
 
 // Attention is one thing that a person should look at.
 type Attention struct {
-	Kind        string `json:"kind"` // paused, retrying, dead
+	Kind        string `json:"kind" doc:"paused, holding, slowed, retrying or dead."`
 	Integration string `json:"integration"`
 	What        string `json:"what"` // a sentence
 	More        string `json:"more"` // further sentences
@@ -204,19 +204,27 @@ func (d *Desk) statuses() []IntegrationStatus {
 	return out
 }
 
+// troubles are the states that a person should look at, in words.
+var troubles = map[string]string{
+	Paused: "is paused", Holding: "holds back", Slowed: "goes slower", Retrying: "tries again",
+}
+
+// worst orders them.
+var worst = []string{Paused, Holding, Slowed, Retrying}
+
 // attention gives what needs a person, worst first.
 func (d *Desk) attention(ctx context.Context, f store.OverviewFilter) ([]Attention, error) {
 	out := []Attention{}
 	for _, s := range d.statuses() {
-		if (f.Pipeline != "" && s.Pipeline != f.Pipeline) || (s.State != Paused && s.State != Retrying) {
+		what := troubles[s.State]
+		if what == "" || (f.Pipeline != "" && s.Pipeline != f.Pipeline) {
 			continue
 		}
-		a := Attention{Kind: s.State, Integration: s.ID, Reason: s.Reason, Count: s.Waiting, What: s.Name + " is paused.", More: s.Reason}
-		if s.State == Retrying {
-			a.What = s.Name + " is holding back."
-		}
-		out = append(out, a)
+		out = append(out, Attention{Kind: s.State, Integration: s.ID, Reason: s.Reason, Count: s.Waiting, What: s.Name + " " + what + ".", More: s.Reason})
 	}
+	slices.SortStableFunc(out, func(a, b Attention) int {
+		return cmp.Compare(slices.Index(worst, a.Kind), slices.Index(worst, b.Kind))
+	})
 	groups, err := d.o.Store.DeadGroups(ctx, store.DeadFilter{Pipeline: f.Pipeline, Integration: f.Integration, From: d.Now().Add(-24 * time.Hour)})
 	if err != nil {
 		return nil, err

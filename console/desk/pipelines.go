@@ -150,22 +150,6 @@ func (d *Desk) Integration(who auth.Actor, id string) (Integration, error) {
 	return Integration{}, fault(ErrNotFound, "There is no integration %q.", id)
 }
 
-// Resume ends the pause of an integration at once: what waits is tried again,
-// and a setting that is still wrong pauses it again. It is given by ID or name.
-func (d *Desk) Resume(who auth.Actor, id string) (Integration, error) {
-	if err := allow(who, auth.Editor); err != nil {
-		return Integration{}, err
-	}
-	full, err := d.integration(id, "")
-	if err != nil {
-		return Integration{}, err
-	}
-	if d.o.Resume == nil || !d.o.Resume(full) {
-		return Integration{}, fault(ErrAbsent, "This process does not deliver to %s. Ask one with the role worker, or switch the integration on.", full)
-	}
-	return d.Integration(who, full)
-}
-
 func integration(p store.Pipeline, i store.Integration, s IntegrationStatus) Integration {
 	out := Integration{
 		IntegrationStatus: s, Enabled: i.Enabled, Settings: maskSettings(i.Settings), Categories: []string{},
@@ -192,6 +176,12 @@ func maskSettings(in map[string]any) map[string]any {
 		switch object, ok := v.(map[string]any); {
 		case slices.ContainsFunc(secretParts, func(p string) bool { return strings.Contains(low, p) }):
 			v = dots
+		case ok && low == "headers": // their names say nothing about their values
+			hidden := make(map[string]any, len(object))
+			for name := range object {
+				hidden[name] = dots
+			}
+			v = hidden
 		case ok:
 			v = maskSettings(object)
 		}

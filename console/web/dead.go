@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/console/desk"
 )
@@ -112,8 +113,12 @@ func (s *site) letter(w http.ResponseWriter, r *http.Request, who auth.Actor) er
 	if err != nil {
 		return err
 	}
-	v := letterView{frame: s.frame(r, who, l.Event, "dead-letters"), DeadLetter: l, MayAct: who.Role.May(auth.Editor)}
-	v.Whose = "Your role is " + who.Role.Word() + ". " + admins(s.desk.Admins(r.Context()))
+	v := letterView{frame: s.frame(r, who, l.Event, "dead-letters"), DeadLetter: l}
+	status := desk.IntegrationStatus{ID: l.Integration, Name: shortName(l.Integration)}
+	if i, err := s.desk.Integration(who, l.Integration); err == nil { // it may have been taken away since
+		status = i.IntegrationStatus
+	}
+	v.Box = s.acting(who, admins(s.desk.Admins(r.Context())), "/dead-letters").letter(l, status)
 	var sent struct {
 		Method, URL string
 		Header      map[string]string
@@ -130,6 +135,40 @@ func (s *site) letter(w http.ResponseWriter, r *http.Request, who auth.Actor) er
 	}
 	render(w, r, http.StatusOK, letterPage(v))
 	return nil
+}
+
+// letter explains a dead letter.
+func (a acting) letter(l desk.DeadLetter, s desk.IntegrationStatus) boxView {
+	head, rest := firstSentence(desk.Say(l.Reason))
+	b := boxView{Kind: "dead", Glyph: "dead", What: sentence(head), Checks: l.Checks, Remedy: l.Remedy}
+	b.Safe = join(rest, answered(l.Reason, l.Status, l.Code), "It was given up after "+plural(l.Attempts, "try", "tries")+" and stays here until somebody replays or drops it.")
+	s.State = desk.Healthy // what ails the integration now is another matter
+	b.Acts = a.fixes(s, l.Fix)
+	replay := a.post("Replay", "/dead-letters/act", [2]string{"do", "replay"}, [2]string{"id", l.ID})
+	replay.Icon = "replay"
+	if len(b.Acts) == 0 {
+		replay.Class = "main"
+	}
+	b.Acts = append(b.Acts, replay)
+	if a.may {
+		b.Acts = append(b.Acts, act{Label: "Drop…", Class: "danger", Href: "/dead-letters/confirm?do=drop&id=" + l.ID})
+	}
+	b.Acts = append(b.Acts, act{Label: "Open in the Event Debugger", Class: "quiet", Href: rowHref(l.MessageID, "?route="+url.QueryEscape(l.Integration))})
+	return b
+}
+
+// todoWords says in a few words what a fix asks for, with the sign of how far
+// off that is.
+func todoWords(fix attempt.Fix) (outcome, words string) {
+	switch fix {
+	case attempt.FixMapping:
+		return "dead", "Needs a mapping change"
+	case attempt.FixIdentities:
+		return "dead", "Needs signed identities"
+	case attempt.FixSettings, attempt.FixDomain, attempt.FixRate:
+		return "dead", "Needs a change of the settings"
+	}
+	return "pending", "May pass now"
 }
 
 // unquote gives the text of a body that was kept as text.

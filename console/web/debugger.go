@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -250,14 +251,15 @@ func (s *site) open(r *http.Request, who auth.Actor, v *debuggerView, f url.Valu
 	if err != nil {
 		return err
 	}
-	t := telling{e: e, query: v.Query}
+	self := rowHref(e.MessageID, v.Query)
+	t := telling{e: e, query: v.Query, who: s.acting(who, admins(s.desk.Admins(r.Context())), self)}
 	t.choose(firstNonEmpty(r.URL.Query().Get("route"), e.Integration))
-	if err := s.know(&t, who); err != nil {
+	if err := s.know(r.Context(), &t, who); err != nil {
 		return err
 	}
 	o := openedView{
 		Event: e.Event, Outcome: firstNonEmpty(string(t.route.Outcome), string(e.Outcome)), MessageID: e.MessageID, AnonymousID: e.AnonymousID,
-		Back: "/debugger" + v.Query, Self: rowHref(e.MessageID, v.Query), Curl: curlOf(t.sent), MayReplay: who.Role.May(auth.Editor),
+		Back: "/debugger" + v.Query, Self: self, Curl: curlOf(t.sent), MayReplay: t.who.may, Whose: t.who.whose, DeadID: t.deadID,
 		Visitor: address("/debugger", url.Values{"visitor": {e.AnonymousID}}), Only: address("/debugger", with(f, "outcome", string(e.Outcome))),
 		Box: t.box(), Stages: t.stages(), Way: e.Pipeline,
 	}
@@ -269,14 +271,6 @@ func (s *site) open(r *http.Request, who auth.Actor, v *debuggerView, f url.Valu
 			q := with(f, "route", route.Integration)
 			o.Tabs = append(o.Tabs, choice{Label: shortName(route.Integration), Href: rowHref(e.MessageID, address("", q)), On: route.Integration == t.route.Integration, Tag: string(route.Outcome)})
 		}
-	}
-	if t.route.Outcome == trace.Dead {
-		ids, err := s.desk.DeadOf(r.Context(), who, e.MessageID)
-		if err != nil {
-			return err
-		}
-		o.DeadID = ids[t.route.Integration]
-		o.Whose = "Your role is " + who.Role.Word() + ". " + admins(s.desk.Admins(r.Context()))
 	}
 	v.Open = &o
 	return nil
@@ -293,8 +287,9 @@ func (t *telling) choose(integration string) {
 	t.sent = t.route.LastSent()
 }
 
-// know adds what the configuration says of the integration and its pipeline.
-func (s *site) know(t *telling, who auth.Actor) error {
+// know adds what the configuration says of the integration and its pipeline,
+// and what the history says of other events.
+func (s *site) know(ctx context.Context, t *telling, who auth.Actor) error {
 	t.status = desk.IntegrationStatus{ID: t.route.Integration, Name: shortName(t.route.Integration)}
 	all, err := s.desk.Integrations(who, "")
 	if err != nil {
@@ -308,7 +303,22 @@ func (s *site) know(t *telling, who auth.Actor) error {
 	if p, err := s.desk.Pipeline(who, t.e.Pipeline); err == nil {
 		t.mapping = p.ConsentMapping
 	}
-	return nil
+	if t.route.Outcome == trace.Dead {
+		ids, err := s.desk.DeadOf(ctx, who, t.e.MessageID)
+		if err != nil {
+			return err
+		}
+		t.deadID = ids[t.route.Integration]
+	}
+	if t.sent != nil && len(t.sent.With) > 0 {
+		if t.others, err = s.desk.Together(ctx, who, t.sent.With); err != nil {
+			return err
+		}
+	}
+	if t.route.Outcome == trace.Carried {
+		t.ride, err = s.desk.Ride(ctx, who, t.e.MessageID, t.route.Integration)
+	}
+	return err
 }
 
 func shortName(id string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/console/desk"
 	"github.com/datafly/signal/trace"
 )
@@ -14,38 +15,81 @@ func (t *telling) box() *boxView {
 	case trace.Filtered:
 		return t.filtered()
 	case trace.Dead:
-		b := &boxView{Kind: "dead", Glyph: "dead", What: sentence(desk.Say(t.route.Reason)), Remedy: t.route.Remedy}
-		b.Safe = "It was given up and is kept with the dead letters until somebody replays or drops it."
-		b.Acts = []choice{{Label: "All with this reason", Href: deadHref("", t.route.Integration, t.route.Reason)}}
-		return b
+		return t.dead()
 	case trace.Pending:
 		return t.pending()
 	}
 	return nil
 }
 
+func (t *telling) dead() *boxView {
+	head, rest := firstSentence(desk.Say(t.route.Reason))
+	b := &boxView{Kind: "dead", Glyph: "dead", What: sentence(head), Remedy: t.route.Remedy}
+	safe := "It was given up and is kept with the dead letters until somebody replays or drops it."
+	if t.deadID == "" {
+		safe = "It was given up, and somebody has dropped it since."
+	}
+	var fix attempt.Fix
+	if last := t.route.Last(); last != nil {
+		status, code := answerOf(last)
+		b.Checks, fix = last.Checks, last.Fix
+		b.Safe = join(rest, answered(t.route.Reason, status, code), safe)
+	}
+	b.Safe = firstNonEmpty(b.Safe, join(rest, safe))
+	b.Acts = append(t.who.fixes(t.healthy(), fix), t.fed()...)
+	if fix == attempt.FixReplay && t.deadID != "" {
+		replay := t.who.post("Replay", "/dead-letters/act", [2]string{"do", "replay"}, [2]string{"id", t.deadID})
+		if replay.Off == "" {
+			replay.Class, replay.Icon = "main", "replay"
+		}
+		b.Acts = append(b.Acts, replay)
+	}
+	b.Acts = append(b.Acts, act{Label: "All with this reason", Href: deadHref("", t.route.Integration, t.route.Reason)})
+	return b
+}
+
+// healthy is the integration without its own trouble, which is not that of a
+// dead event.
+func (t *telling) healthy() desk.IntegrationStatus {
+	s := t.status
+	s.State = desk.Healthy
+	return s
+}
+
+// fed leads to the row that says what fed the field that was refused.
+func (t *telling) fed() []act {
+	if last := t.route.Last(); last != nil && tells(explained(t.route.Explain), last.Field) {
+		return []act{{Label: "Which source fed it", Href: "#fed"}}
+	}
+	return nil
+}
+
+// pending explains why an event waits: for its integration, or for its own next
+// try.
 func (t *telling) pending() *boxView {
 	last := t.route.Last()
-	paused := t.status.State == desk.Paused
-	if last == nil && !paused {
+	stuck := t.status.Stuck()
+	if last == nil && !stuck && t.status.State != desk.Slowed {
 		return nil
 	}
-	b := &boxView{Kind: "pending", Glyph: "pending", Safe: "It waits in order with the later events of this visitor, and none is lost."}
-	if last != nil {
-		b.What, b.Remedy, b.NextTry = sentence(desk.Say(last.Reason)), last.Remedy, last.NextTry
+	if stuck || last == nil {
+		b := t.who.trouble(t.status)
+		b.so(t.status)
+		if last != nil {
+			b.Remedy = firstNonEmpty(b.Remedy, last.Remedy)
+			if len(b.Checks) == 0 && last.Reason == t.status.Reason {
+				b.Checks = last.Checks
+			}
+		}
+		return b
 	}
-	if paused {
-		b.Glyph = "paused"
-		b.What = sentence(strings.TrimSuffix(firstNonEmpty(t.status.Reason, b.What), ".") + ", so " + t.status.Name + " is paused")
-		b.Safe = fmt.Sprintf("%s %s in order, and none is lost.", some(t.status.Waiting, "event"), waits(t.status.Waiting))
-		b.Remedy = firstNonEmpty(t.status.Remedy, b.Remedy)
-		b.NextTry = t.status.NextProbe
-		b.Acts = []choice{{Label: "See " + t.status.Name, Href: "/integrations/" + t.status.ID}}
+	head, rest := firstSentence(desk.Say(last.Reason))
+	status, code := answerOf(last)
+	return &boxView{
+		Kind: "pending", Glyph: "pending", What: firstNonEmpty(sentence(head), "It waits to be sent."),
+		Safe:   join(rest, answered(last.Reason, status, code), "It waits in order with the later events of this visitor, and none is lost."),
+		Checks: last.Checks, Remedy: last.Remedy, NextTry: last.NextTry, Acts: t.who.fixes(t.status, last.Fix),
 	}
-	if b.What == "" {
-		b.What = "It waits to be sent."
-	}
-	return b
 }
 
 func (t *telling) filtered() *boxView {
@@ -69,7 +113,7 @@ func (t *telling) filtered() *boxView {
 		b.Safe = "Nothing was sent."
 	}
 	if t.route.Integration != "" {
-		b.Link = choice{Label: "Settings of " + t.status.Name, Href: "/integrations/" + t.route.Integration}
+		b.Link = choice{Label: "Settings of " + t.status.Name, Href: "/integrations/" + t.route.Integration + "#settings"}
 	}
 	return b
 }

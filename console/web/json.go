@@ -23,23 +23,24 @@ const (
 	maxLines = 1200
 )
 
-// jsonView draws src.
-func jsonView(src []byte) templ.Component {
+// jsonView draws src, with the values of own marked; nil marks none.
+func jsonView(src []byte, own *ownValues) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := io.WriteString(w, renderJSON(src))
+		_, err := io.WriteString(w, renderJSON(src, own))
 		return err
 	})
 }
 
-func renderJSON(src []byte) string {
+func renderJSON(src []byte, own *ownValues) string {
 	var out strings.Builder
 	v := jsontext.Value(bytes.TrimSpace(src))
 	if len(v) == 0 || !v.IsValid() {
 		out.WriteString(html.EscapeString(string(src)))
 		return out.String()
 	}
-	p := painter{out: &out}
-	p.value(node(v), 0, true)
+	root := node(v)
+	p := painter{out: &out, marked: own.in(root)}
+	p.value(root, 0, true)
 	if p.lines >= maxLines {
 		out.WriteString("\n<span class=\"p\">… the rest is in Copy</span>")
 	}
@@ -116,8 +117,23 @@ func (n jsonNode) inline(top bool) (width int, ok bool) {
 }
 
 type painter struct {
-	out   *strings.Builder
-	lines int
+	out    *strings.Builder
+	lines  int
+	marked map[*jsonNode]bool
+	within bool // a marked value
+}
+
+// item draws one value of a list or an object.
+func (p *painter) item(n *jsonNode, indent int) {
+	if !p.marked[n] {
+		p.value(*n, indent, false)
+		return
+	}
+	p.out.WriteString(`<mark>`)
+	p.within = true
+	p.value(*n, indent, false)
+	p.within = false
+	p.out.WriteString(`</mark>`)
 }
 
 func (p *painter) value(n jsonNode, indent int, top bool) {
@@ -139,7 +155,7 @@ func (p *painter) value(n jsonNode, indent int, top bool) {
 				p.mark(", ")
 			}
 			p.name(n, i)
-			p.value(n.items[i], indent, false)
+			p.item(&n.items[i], indent)
 		}
 		p.mark(shut)
 		return
@@ -159,7 +175,7 @@ func (p *painter) block(n jsonNode, open, shut string, indent int) {
 			return
 		}
 		p.name(n, i)
-		p.value(n.items[i], indent+1, false)
+		p.item(&n.items[i], indent+1)
 		if i < len(n.items)-1 {
 			p.mark(",")
 		}
@@ -177,6 +193,10 @@ func (p *painter) name(n jsonNode, i int) {
 
 func (p *painter) line(indent int) {
 	p.lines++
+	if p.within { // each line is marked by itself, so that its indent is not
+		p.out.WriteString(`</mark>`)
+		defer p.out.WriteString(`<mark>`)
+	}
 	p.out.WriteByte('\n')
 	p.out.WriteString(strings.Repeat("  ", indent))
 }

@@ -27,7 +27,7 @@ func TestJSONView(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			drawn := renderJSON([]byte(tt.in))
+			drawn := renderJSON([]byte(tt.in), nil)
 			if got := plain(drawn); got != tt.want {
 				t.Errorf("drawn as\n%s\nwant\n%s", got, tt.want)
 			}
@@ -41,7 +41,7 @@ func FuzzJSONView(f *testing.F) {
 	}
 	tags := regexp.MustCompile(`</?span( class="[ksnlp]")?>`)
 	f.Fuzz(func(t *testing.T, in string) {
-		drawn := renderJSON([]byte(in))
+		drawn := renderJSON([]byte(in), nil)
 		if rest := tags.ReplaceAllString(drawn, ""); strings.ContainsAny(rest, "<>") {
 			t.Fatalf("%q has markup: %q", in, drawn)
 		}

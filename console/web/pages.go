@@ -137,20 +137,6 @@ func bars(reasons []desk.Reason, pipeline string, rng desk.Range) []bar {
 	return out
 }
 
-func (s *site) integrations(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
-	v := integrationsView{frame: s.frame(r, who, "Integrations", "integrations")}
-	o, err := s.desk.Overview(r.Context(), who, desk.OverviewQuery{Pipeline: v.Pipeline, Range: desk.Day})
-	if err != nil {
-		return err
-	}
-	v.List, v.File = o.Integrations, s.file(who)
-	if err := s.desk.WithRecent(r.Context(), v.List); err != nil {
-		return err
-	}
-	render(w, r, http.StatusOK, integrationsPage(v))
-	return nil
-}
-
 // file is the name of the file that the pipelines come from, "" if none does.
 func (s *site) file(who auth.Actor) string {
 	all, _ := s.desk.Pipelines(who)
@@ -160,56 +146,6 @@ func (s *site) file(who auth.Actor) string {
 		}
 	}
 	return ""
-}
-
-func (s *site) integration(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
-	id := r.PathValue("pipeline") + "/" + r.PathValue("name")
-	i, err := s.desk.Integration(who, id)
-	if err != nil {
-		return err
-	}
-	v := integrationView{frame: s.frame(r, who, i.Name, "integrations"), Integration: i, MayResume: who.Role.May(auth.Editor)}
-	if !v.MayResume {
-		v.Whose = "Your role is " + who.Role.Word() + ". " + admins(s.desk.Admins(r.Context()))
-	}
-	o, err := s.desk.Overview(r.Context(), who, desk.OverviewQuery{Integration: i.ID, Range: desk.Day})
-	if err != nil {
-		return err
-	}
-	for _, c := range o.Integrations {
-		if c.ID == i.ID {
-			v.Counts = c
-		}
-	}
-	v.Debugger = address("/debugger", url.Values{"pipeline": {i.IntegrationStatus.Pipeline}, "integration": {i.ID}})
-	v.Settings = append(v.Settings, [2]string{"Vendor", vendorName(i.Vendor, i.Vendor)}, [2]string{"Pipeline", i.IntegrationStatus.Pipeline}, [2]string{"Consent", needsWord(i.Categories)})
-	for _, k := range slices.Sorted(maps.Keys(i.Settings)) {
-		v.Settings = append(v.Settings, [2]string{settingWord(k), valueWord(i.Settings[k])})
-	}
-	render(w, r, http.StatusOK, integrationPage(v))
-	return nil
-}
-
-// resume ends a pause and goes back to the integration.
-func (s *site) resume(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
-	i, err := s.desk.Resume(who, r.PostFormValue("id"))
-	if err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/integrations/"+i.ID, http.StatusSeeOther)
-	return nil
-}
-
-func settingWord(k string) string { return upper(strings.ReplaceAll(k, "_", " ")) }
-
-func valueWord(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case nil:
-		return "not set"
-	}
-	return string(pretty(v))
 }
 
 func (s *site) pipelines(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
@@ -388,6 +324,14 @@ func ageSince(t time.Time) string {
 	return age(time.Since(t))
 }
 
+// waitingOf words whose events wait.
+func waitingOf(visitors int) string {
+	if visitors == 0 {
+		return "events, in order"
+	}
+	return "of " + some(visitors, "visitor") + ", in order"
+}
+
 // codeWord words the answer that a dead letter got.
 func codeWord(status, code int) string {
 	switch {
@@ -411,6 +355,11 @@ func clockWord(t time.Time, form string) string {
 	case "min":
 		return t.Format("15:04")
 	case "day":
+		return t.Format("2 Jan, 15:04")
+	case "since":
+		if t.Format(time.DateOnly) == time.Now().UTC().Format(time.DateOnly) {
+			return t.Format("15:04")
+		}
 		return t.Format("2 Jan, 15:04")
 	}
 	return t.Format("2 Jan 15:04:05")

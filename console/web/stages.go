@@ -30,17 +30,10 @@ type openedView struct {
 	Stages                 []stage
 }
 
-type boxView struct {
-	Kind, Glyph        string
-	What, Safe, Remedy string
-	Link               choice   // at the end of the sentences
-	Acts               []choice // buttons
-	NextTry            time.Time
-}
-
 type stage struct {
 	Key, Title, Glyph string
 	Bold, What        string
+	Next              time.Time // ends What
 	At                time.Time
 	When              string
 	Open              bool
@@ -56,6 +49,11 @@ type telling struct {
 	status  desk.IntegrationStatus
 	mapping map[string][]string // consent codes of the pipeline
 	query   string
+
+	who    acting
+	deadID string     // of its dead letter, "" when there is none
+	others []desk.Row // the other events of the report, as far as they are known
+	ride   desk.Ride  // of a carried page
 }
 
 // vendor is the integration's vendor as people call it.
@@ -104,6 +102,8 @@ func (t *telling) open() []string {
 		return []string{"received"}
 	case t.route.Outcome == trace.Delivered:
 		return []string{"request", "answer"}
+	case t.route.Outcome == trace.Carried:
+		return []string{"request"}
 	case t.sent != nil && t.sent.Answer != nil:
 		return []string{"answer"}
 	case t.sent != nil:
@@ -277,50 +277,8 @@ func wasWere(n int) string {
 	return "were"
 }
 
-func (t *telling) request() stage {
-	s := stage{Key: "request", Title: "Request", Glyph: "filtered", What: "Not built"}
-	if t.sent != nil {
-		s.Glyph = "delivered"
-		s.What = "1 report"
-		if t.sent.Request.Summary != "" {
-			s.What = t.sent.Request.Summary + " · in 1 report"
-		}
-		if n := len(t.sent.With); n > 0 {
-			s.What += " with " + some(n, "other event")
-		}
-		s.When = since(t.e.ReceivedAt, t.sent.SentAt)
-	} else if len(t.route.Payload) > 0 {
-		s.Glyph, s.What = "pending", "Mapped, not sent yet"
-		if t.route.Outcome == trace.Carried {
-			s.Glyph, s.What = "carried", "Its address waits for the visitor's next report"
-		}
-		if t.route.Outcome == trace.Filtered {
-			s.Glyph, s.What = "filtered", "Not sent"
-		}
-	}
-	var others []choice
-	if t.sent != nil {
-		for _, id := range t.sent.With {
-			others = append(others, choice{Label: id, Href: rowHref(id, t.query)})
-		}
-	}
-	s.Inside = requestIn(&t.route, t.sent, others)
-	return s
-}
-
-func requestCaption(r *desk.RouteDetail, sent *desk.Attempt) string {
-	out := "Body · " + size(len(sent.Request.Body))
-	if r.Revision > 0 {
-		out += fmt.Sprintf(" · revision %d", r.Revision)
-	}
-	if sent.Request.Dialect != "" {
-		out += " · dialect " + sent.Request.Dialect
-	}
-	return out
-}
-
 func (t *telling) answer() stage {
-	s := stage{Key: "answer", Title: "Answer", Glyph: "filtered", What: "Nothing was sent", Inside: answerIn(t.sent)}
+	s := stage{Key: "answer", Title: "Answer", Glyph: "filtered", What: "Nothing was sent", Inside: answerIn(t.sent, t.followed())}
 	if t.sent == nil {
 		return s
 	}
@@ -333,9 +291,11 @@ func (t *telling) answer() stage {
 		return s
 	}
 	s.Bold, s.What = status(t.sent.Answer.Status), "in "+took(t.sent.TookMS)
-	switch t.sent.Outcome {
-	case trace.Delivered, trace.Carried:
+	switch {
+	case t.sent.Outcome == trace.Delivered:
 		s.Glyph = "delivered"
+	case t.route.Outcome == trace.Carried:
+		s.Glyph = "carried" // by itself it was refused, and that was learned
 	default:
 		s.Glyph = "dead"
 	}
@@ -343,7 +303,7 @@ func (t *telling) answer() stage {
 }
 
 func (t *telling) attempts() stage {
-	s := stage{Key: "attempts", Title: "Attempts", Glyph: "filtered", What: "Nothing was tried", Inside: attemptsIn(t.route.Attempts)}
+	s := stage{Key: "attempts", Title: "Attempts", Glyph: "filtered", What: "Nothing was tried", Inside: attemptsIn(attemptRows(t.route.Attempts))}
 	n := 0
 	for _, a := range t.route.Attempts {
 		if a.Request != nil {
@@ -360,7 +320,8 @@ func (t *telling) attempts() stage {
 	s.Glyph = string(t.route.Outcome)
 	s.What = plural(n, "try", "tries")
 	if !last.NextTry.IsZero() && t.route.Outcome == trace.Pending {
-		s.What += ", another follows"
+		s.What += ", next at "
+		s.Next = last.NextTry
 	}
 	s.When = since(t.e.ReceivedAt, last.At)
 	return s

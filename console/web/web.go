@@ -55,6 +55,7 @@ func New(d *desk.Desk, who *auth.Auth) http.Handler {
 		"GET /integrations":                      s.integrations,
 		"GET /integrations/{pipeline}/{name...}": s.integration,
 		"POST /integrations/resume":              s.resume,
+		"POST /integrations/learn-again":         s.learnAgain,
 		"GET /pipelines":                         s.pipelines,
 		"GET /pipelines/{id}":                    s.pipeline,
 		"GET /dead-letters":                      s.dead,

@@ -12,6 +12,7 @@ export function say(date, form) {
     case 'ms': return `${clock}.${pad(date.getMilliseconds(), 3)}`;
     case 's': return clock;
     case 'min': return clock.slice(0, 5);
+    case 'since': return date.toDateString() === new Date().toDateString() ? clock.slice(0, 5) : `${day}, ${clock.slice(0, 5)}`;
     case 'day': return date.toDateString() === new Date().toDateString() ? `today, ${clock.slice(0, 5)}` : `${day}, ${clock.slice(0, 5)}`;
     default: return `${day} ${clock}`;
   }

@@ -293,6 +293,7 @@ addEventListener('popstate', () => {
   if (new URLSearchParams(location.search).toString() !== query.toString()) { location.reload(); return; }
   const [, , id] = location.pathname.split('/');
   if (!id) { location.reload(); return; }
+  if (decodeURIComponent(id) === opened) return; // only a place on the page
   open(decodeURIComponent(id), location.href, false);
 });
 
