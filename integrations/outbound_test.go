@@ -1,13 +1,16 @@
 package integrations_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,5 +142,30 @@ func TestClientGuards(t *testing.T) {
 				t.Fatalf("status = %d, want %d", resp.StatusCode, tt.status)
 			}
 		})
+	}
+}
+
+func TestADialHookTakesThePlaceOfTheNetwork(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	var dialled []string
+	opts := integrations.ClientOptions{Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dialled = append(dialled, addr)
+		var d net.Dialer
+		return d.DialContext(ctx, network, srv.Listener.Addr().String())
+	}}
+	open := integrations.Outbound{AllowHTTP: true, AllowHosts: []string{"private.example"}}
+	client := open.Client(opts)
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://private.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 404 || !slices.Equal(dialled, []string{"private.example:80"}) {
+		t.Errorf("status %d, dialled %v, want 404 from private.example:80", resp.StatusCode, dialled)
+	}
+	if _, err := client.Get("http://other.example/"); !errors.Is(err, integrations.ErrPlainHTTP) {
+		t.Errorf("plain HTTP to a host that is not open: %v, want %v", err, integrations.ErrPlainHTTP)
 	}
 }

@@ -239,15 +239,18 @@ func (r *rig) requests() []lpsim.Request {
 }
 
 // fault tells the simulator to fail.
-func (r *rig) fault(body string) {
+func (r *rig) fault(body string) { r.t.Helper(); r.simulate("faults", body) }
+
+// simulate posts to a page of the simulator's control.
+func (r *rig) simulate(page, body string) {
 	r.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, r.sim.URL+"/_sim/faults", bytes.NewReader([]byte(body)))
+	req, err := http.NewRequest(http.MethodPost, r.sim.URL+"/_sim/"+page, bytes.NewReader([]byte(body)))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if status := r.read(req, nil); status/100 != 2 {
-		r.t.Fatalf("the simulator answered %d to the fault %s", status, body)
+		r.t.Fatalf("the simulator answered %d to %s %s", status, page, body)
 	}
 }
 

@@ -55,6 +55,7 @@ func (c *mapCmd) Run(ctx context.Context, s streams) error {
 	defer out.Flush()
 	lines := bufio.NewReaderSize(s.in, 64<<10)
 	var wrong []error
+	unready := false
 	for n := 1; ctx.Err() == nil; n++ {
 		line, err := readLine(lines)
 		if errors.Is(err, io.EOF) {
@@ -65,9 +66,10 @@ func (c *mapCmd) Run(ctx context.Context, s streams) error {
 		}
 		var result mapped
 		if err == nil {
-			result, err = m.line(bytes.TrimSpace(line))
+			result, err = m.line(ctx, bytes.TrimSpace(line))
 		}
 		if err != nil {
+			unready = unready || errors.As(err, &notPrepared{})
 			wrong = append(wrong, fmt.Errorf("line %d: %w", n, err))
 			continue
 		}
@@ -75,11 +77,24 @@ func (c *mapCmd) Run(ctx context.Context, s streams) error {
 			return fmt.Errorf("write a result: %w", err)
 		}
 	}
-	if len(wrong) > 0 {
-		return usage{errors.Join(wrong...)}
+	switch {
+	case len(wrong) == 0:
+		return nil
+	case unready:
+		return errors.Join(wrong...)
 	}
-	return nil
+	return usage{errors.Join(wrong...)}
 }
+
+// prepareTimeout bounds what a vendor has to find out for one event, such as
+// the keys of its token.
+const prepareTimeout = 10 * time.Second
+
+// notPrepared is of an event that is as it should be and of which nobody can
+// say now what would be sent.
+type notPrepared struct{ error }
+
+func (e notPrepared) Unwrap() error { return e.error }
 
 // readLine reads a line without its end. One over the size of an event is read
 // to its end and refused.
@@ -147,7 +162,7 @@ func newDryRun(cfg *config.Config, name string, explain bool) (*dryRun, error) {
 	return &dryRun{pipeline: found[0], route: &found[0].Routes[0], explain: explain, salt: id[:], visitors: map[string]*store.Visitor{}, visits: map[string]integrations.Visit{}}, nil
 }
 
-func (m *dryRun) line(raw []byte) (mapped, error) {
+func (m *dryRun) line(ctx context.Context, raw []byte) (mapped, error) {
 	head, err := event.Admit(raw, "")
 	if err != nil {
 		return mapped{}, err
@@ -164,7 +179,7 @@ func (m *dryRun) line(raw []byte) (mapped, error) {
 		return mapped{}, err
 	}
 	w.Run(m.salt)
-	return m.outcome(w), nil
+	return m.outcome(ctx, w)
 }
 
 func (m *dryRun) visitor(id string) *store.Visitor {
@@ -176,17 +191,25 @@ func (m *dryRun) visitor(id string) *store.Visitor {
 	return v
 }
 
-func (m *dryRun) outcome(w *process.Work) mapped {
+func (m *dryRun) outcome(ctx context.Context, w *process.Work) (mapped, error) {
 	routed := &w.Routes[0]
 	out := mapped{MessageID: w.Event.MessageID}
 	if routed.Reason != "" {
 		out.Outcome, out.Reason = "filtered", routed.Reason
-		return out
+		return out, nil
 	}
 	if len(routed.Explain) > 0 {
 		out.Explain = routed.Explain
 	}
-	built := m.route.Connection.Build(m.visits[w.Event.AnonymousID], []integrations.Item{routed.Item})
+	item, reason, err := m.prepare(ctx, routed.Item)
+	switch {
+	case err != nil:
+		return mapped{}, notPrepared{err}
+	case reason != "":
+		out.Outcome, out.Reason = "filtered", reason
+		return out, nil
+	}
+	built := m.route.Connection.Build(m.visits[w.Event.AnonymousID], []integrations.Item{item})
 	m.visits[w.Event.AnonymousID] = built.Visit
 	switch {
 	case len(built.Refused) > 0:
@@ -197,7 +220,18 @@ func (m *dryRun) outcome(w *process.Work) mapped {
 		out.Outcome = "report"
 		out.Request = &mappedRequest{built.Request.Method, built.Request.URL, built.Request.Body}
 	}
-	return out
+	return out, nil
+}
+
+// prepare does what delivery does with an item before its first try.
+func (m *dryRun) prepare(ctx context.Context, item integrations.Item) (ready integrations.Item, reason string, err error) {
+	p, ok := m.route.Connection.(integrations.Preparer)
+	if !ok {
+		return item, "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	return p.Prepare(ctx, item)
 }
 
 // pipelines makes the configured pipelines ready for processing; with all, those
