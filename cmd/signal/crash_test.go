@@ -234,9 +234,9 @@ func check(t *testing.T, sim *arrivals, answered []atomic.Int64) (repeats int) {
 					t.Errorf("%s: a report has the orders %v, want them in order", id, report)
 				}
 			}
-			switch {
-			case report[0] == last+1:
-			case report[0] == begin:
+			switch report[0] {
+			case last + 1:
+			case begin:
 				repeats++
 			default:
 				t.Errorf("%s: a report with the orders %v came behind %d to %d", id, report, begin, last)
