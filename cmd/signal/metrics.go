@@ -31,17 +31,21 @@ func (s *server) metrics() *prometheus.Registry {
 		labels := map[string]string{"integration": c.ID()}
 		counts = append(counts,
 			ops.Count{Name: "signal_integration_waiting", Help: "Events in memory that wait for an integration.", Labels: labels, Gauge: true, Value: func() float64 { return float64(c.Status().Waiting) }},
-			ops.Count{Name: "signal_integration_paused", Help: "1 while an integration is paused.", Labels: labels, Gauge: true, Value: func() float64 {
-				if c.Status().Paused {
-					return 1
-				}
-				return 0
-			}})
+			ops.Count{Name: "signal_integration_paused", Help: "1 while an integration is paused.", Labels: labels, Gauge: true, Value: func() float64 { return oneIf(c.Status().Paused) }},
+			ops.Count{Name: "signal_integration_holding", Help: "1 while the vendor is down and the circuit breaker is open.", Labels: labels, Gauge: true, Value: func() float64 { return oneIf(c.Status().Holding) }},
+			ops.Count{Name: "signal_integration_rate", Help: "Requests a second that may go to the vendor now; 0 is no bound.", Labels: labels, Gauge: true, Value: func() float64 { return c.Status().PerSecond }})
 	}
 	if err := ops.RegisterCounts(r, counts...); err != nil {
 		panic(err) // two counts of one name and label: a fault above
 	}
 	return r
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // totals are the counts of all time, at most a second old.
