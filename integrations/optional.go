@@ -109,16 +109,6 @@ type Warner interface {
 	Warnings() []string
 }
 
-// A SettingFault is what is wrong with one setting. Vendor.Check joins them, so
-// that a form shows each at its field (errors.As on the parts of the join).
-type SettingFault struct {
-	Setting string // its name, as in signal.yaml
-	Message string // what is wrong and how it should look, without the name
-}
-
-// Error gives the fault with the name of its setting in front.
-func (f *SettingFault) Error() string { return f.Setting + ": " + f.Message }
-
 // A Secretive vendor has settings that are never shown. They may be written as
 // env:NAME or file:PATH.
 type Secretive interface {

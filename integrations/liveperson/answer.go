@@ -2,10 +2,8 @@ package liveperson
 
 import (
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/datafly/signal/attempt"
 )
@@ -94,31 +92,4 @@ func anomaly(a answerBody, size int, cut bool) string {
 		return "LivePerson took the report, but its answer did not name the visit."
 	}
 	return ""
-}
-
-// keptHeaders are those of an answer that help a person.
-var keptHeaders = []string{"Content-Type", "Content-Length", "Retry-After", "Location", "Server", "Date", "Allow", "Www-Authenticate", "X-Request-Id"}
-
-func keepHeaders(h http.Header) map[string]string {
-	out := make(map[string]string, 4)
-	for _, name := range keptHeaders {
-		if v := h.Get(name); v != "" {
-			out[name] = v
-		}
-	}
-	return out
-}
-
-// retryAfter reads the header of that name: seconds, or an HTTP date. It is at
-// most a day, which is as long as a report lives.
-func retryAfter(value string, now time.Time) time.Duration {
-	const most = 24 * time.Hour
-	var wait time.Duration
-	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), most)
 }

@@ -3,15 +3,10 @@ package liveperson
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/datafly/signal/attempt"
@@ -58,13 +53,13 @@ func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Re
 		message:    read.message,
 		foreign:    read.foreign,
 		bare:       !carriesIDs(r.URL),
-		retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		retryAfter: integrations.RetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	})
 	if result.Verdict == attempt.Delivered {
 		result.IDs = read.ids
 		result.Anomaly = anomaly(read, len(body), cut)
 	}
-	result.Answer = attempt.Answer{Header: keepHeaders(resp.Header), Body: strings.ToValidUTF8(string(body), "\uFFFD")}
+	result.Answer = attempt.Answer{Header: integrations.KeptHeaders(resp.Header), Body: strings.ToValidUTF8(string(body), "\uFFFD")}
 	return result
 }
 
@@ -95,7 +90,7 @@ func noAnswer(err error, timeout time.Duration) attempt.Result {
 	if name, why := wrongSetting(err); name != "" {
 		return because(attempt.Result{}, name, why)
 	}
-	if errors.Is(err, context.Canceled) {
+	if integrations.TroubleOf(err) == integrations.Stopped {
 		return become(attempt.Result{}, causeStopped)
 	}
 	return because(attempt.Result{}, causeUnavailable, cause(err, timeout))
@@ -104,13 +99,12 @@ func noAnswer(err error, timeout time.Duration) attempt.Result {
 // wrongSetting names the cause that no later try can mend without a person, or
 // "", and says more of it.
 func wrongSetting(err error) (name, why string) {
-	var unknown *net.DNSError
-	switch {
-	case errors.As(err, &unknown) && unknown.IsNotFound:
+	switch integrations.TroubleOf(err) {
+	case integrations.NameUnknown:
 		return causeDomain, "Its name is not known."
-	case errors.Is(err, integrations.ErrNotPublic):
+	case integrations.NotPublic:
 		return causeDomain, "Its address is not public, so Signal does not go there."
-	case errors.Is(err, integrations.ErrPlainHTTP):
+	case integrations.PlainHTTP:
 		return causePlainHTTP, ""
 	}
 	return "", ""
@@ -118,40 +112,24 @@ func wrongSetting(err error) (name, why string) {
 
 // cause words what went wrong on the way, in a sentence.
 func cause(err error, timeout time.Duration) string {
-	var (
-		name        *net.DNSError
-		timed       net.Error
-		certificate *tls.CertificateVerificationError
-		handshake   tls.RecordHeaderError
-		alert       tls.AlertError
-		whole       *url.Error
-	)
-	switch {
-	case errors.As(err, &name):
-		return "Its name could not be looked up."
-	case errors.Is(err, context.Canceled):
-		return "Signal stopped while the report was on its way."
-	case errors.As(err, &certificate):
-		return "Its certificate is not valid."
-	case errors.As(err, &handshake), errors.As(err, &alert), tlsInText(err):
-		return "No secure connection came about."
-	case errors.As(err, &timed) && timed.Timeout():
+	trouble := integrations.TroubleOf(err)
+	if trouble == integrations.TimedOut {
 		return fmt.Sprintf("It gave no answer within %g s.", timeout.Seconds())
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "It refused the connection."
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "It broke the connection off."
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return "There is no way to it on the network."
-	case errors.As(err, &whole) && strings.Contains(whole.Err.Error(), "malformed"):
-		return "Its answer was not HTTP."
+	}
+	if s, ok := troubles[trouble]; ok {
+		return s
 	}
 	return "There was no answer."
 }
 
-// tlsInText finds the faults of a handshake that have no type of their own,
-// such as a server that speaks plain HTTP.
-func tlsInText(err error) bool {
-	var whole *url.Error
-	return errors.As(err, &whole) && (strings.Contains(whole.Err.Error(), "tls: ") || strings.Contains(whole.Err.Error(), "HTTP response to HTTPS client"))
+// troubles words what LivePerson, or the way to it, did.
+var troubles = map[integrations.Trouble]string{
+	integrations.NoLookup:    "Its name could not be looked up.",
+	integrations.Stopped:     "Signal stopped while the report was on its way.",
+	integrations.Certificate: "Its certificate is not valid.",
+	integrations.Handshake:   "No secure connection came about.",
+	integrations.Refused:     "It refused the connection.",
+	integrations.Broken:      "It broke the connection off.",
+	integrations.Unreachable: "There is no way to it on the network.",
+	integrations.NotHTTP:     "Its answer was not HTTP.",
 }

@@ -16,13 +16,13 @@ var livePersonHost = regexp.MustCompile(`^[a-z0-9.-]+\.liveperson\.(net|com)$`)
 
 // domain reads the host and reports whether it is spoken to in plain HTTP.
 func (r *settingsReader) domain(out integrations.Outbound) (string, bool) {
-	s, ok := r.required("monitoring_domain", "the host that LivePerson's Domain API gives for the service smt, such as va.v.liveperson.net; signal liveperson resolve finds it")
+	s, ok := r.Required("monitoring_domain", "the host that LivePerson's Domain API gives for the service smt, such as va.v.liveperson.net; signal liveperson resolve finds it")
 	if !ok {
 		return "", false
 	}
 	plain, err := checkHost(s, out)
 	if err != nil {
-		r.fault("monitoring_domain", "%s", err)
+		r.Fault("monitoring_domain", "%s", err)
 	}
 	return s, plain
 }
@@ -30,18 +30,18 @@ func (r *settingsReader) domain(out integrations.Outbound) (string, bool) {
 // domainAPI reads the address of another Domain API.
 func (r *settingsReader) domainAPI(out integrations.Outbound) string {
 	const name = "domain_api"
-	if r.values[name] == nil {
+	if r.Values[name] == nil {
 		return ""
 	}
-	s, _ := r.values[name].(string)
+	s, _ := r.Values[name].(string)
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http":
-		r.fault(name, "must be an address such as http://127.0.0.1:8089; leave it out for LivePerson's own, %s", DomainAPI)
+		r.Fault(name, "must be an address such as http://127.0.0.1:8089; leave it out for LivePerson's own, %s", DomainAPI)
 	case !out.Allows(u.Hostname()):
-		r.fault(name, "names a host that outbound.allow_hosts does not open; leave it out for LivePerson's own, %s", DomainAPI)
+		r.Fault(name, "names a host that outbound.allow_hosts does not open; leave it out for LivePerson's own, %s", DomainAPI)
 	case u.Scheme == "http" && !out.AllowHTTP:
-		r.fault(name, "may be plain HTTP only where outbound.allow_http is on, which is for tests")
+		r.Fault(name, "may be plain HTTP only where outbound.allow_http is on, which is for tests")
 	}
 	return s
 }

@@ -192,24 +192,7 @@ func TestVisitorOfALoadingAccount(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 2, 25, 14, 30, 0, 0, time.UTC)
-	for value, want := range map[string]time.Duration{
-		"":                              0,
-		"7":                             7 * time.Second,
-		" 7 ":                           7 * time.Second,
-		"-7":                            0,
-		"x":                             0,
-		"1.5":                           0,
-		"Wed, 25 Feb 2026 14:30:09 GMT": 9 * time.Second,
-		"Wed, 25 Feb 2026 14:29:00 GMT": 0,
-		"999999999":                     24 * time.Hour,
-		"99999999999999999999":          0,
-	} {
-		if got := retryAfter(value, now); got != want {
-			t.Errorf("Retry-After %q = %v, want %v", value, got, want)
-		}
-	}
+func TestAnAnswerThatNamesATimeIsWaitedFor(t *testing.T) {
 	for _, tt := range []struct {
 		answer answer
 		want   time.Duration

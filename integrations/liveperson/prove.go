@@ -243,27 +243,27 @@ func (r *settingsReader) identity(s *Settings, out integrations.Outbound) {
 		s.pinned = r.keys(s.IdentityKeys, out)
 	}
 	switch {
-	case r.values["identity_token"] != nil && r.values["identity_keys"] == nil:
-		r.fault("identity_keys", "is required beside identity_token: the https address of a JWKS, or a public key or certificate in PEM, to check the tokens with")
-	case r.values["identity_keys"] != nil && r.values["identity_token"] == nil:
-		r.fault("identity_token", "is required beside identity_keys: the path of the token on the event, such as context.identity.token")
+	case r.Values["identity_token"] != nil && r.Values["identity_keys"] == nil:
+		r.Fault("identity_keys", "is required beside identity_token: the https address of a JWKS, or a public key or certificate in PEM, to check the tokens with")
+	case r.Values["identity_keys"] != nil && r.Values["identity_token"] == nil:
+		r.Fault("identity_token", "is required beside identity_keys: the path of the token on the event, such as context.identity.token")
 	}
 	for _, name := range []string{"identity_issuer", "identity_audience"} {
-		if r.values[name] != nil && r.values["identity_token"] == nil {
-			r.fault(name, "works only with identity_token and identity_keys: add them, or leave it out")
+		if r.Values[name] != nil && r.Values["identity_token"] == nil {
+			r.Fault(name, "works only with identity_token and identity_keys: add them, or leave it out")
 		}
 	}
 }
 
 // optional reads text that may be left out.
 func (r *settingsReader) optional(name string) string {
-	v := r.values[name]
+	v := r.Values[name]
 	if v == nil {
 		return ""
 	}
 	s, ok := v.(string)
 	if s = strings.TrimSpace(s); !ok || s == "" {
-		r.fault(name, "must be text that is not empty; leave it out if there is none")
+		r.Fault(name, "must be text that is not empty; leave it out if there is none")
 	}
 	return s
 }
@@ -272,11 +272,11 @@ func (r *settingsReader) tokenPath(path string) {
 	root, _, _ := strings.Cut(path, ".")
 	switch {
 	case strings.HasPrefix(path, "eyJ"):
-		r.fault("identity_token", "must be the path of the token on the event, such as context.identity.token, and this looks like a token itself: take it out of the file")
+		r.Fault("identity_token", "must be the path of the token on the event, such as context.identity.token, and this looks like a token itself: take it out of the file")
 	case !tokenPath.MatchString(path) || len(path) > 256:
-		r.fault("identity_token", "must be a path on the event, such as context.identity.token or properties.identity_token")
+		r.Fault("identity_token", "must be a path on the event, such as context.identity.token or properties.identity_token")
 	case root == "traits":
-		r.fault("identity_token", "must not be below traits, which stay with the visitor after the token has expired: use a path such as context.identity.token")
+		r.Fault("identity_token", "must not be below traits, which stay with the visitor after the token has expired: use a path such as context.identity.token")
 	}
 }
 
@@ -285,20 +285,20 @@ func (r *settingsReader) keys(value string, out integrations.Outbound) *[]key {
 	if strings.Contains(value, "-----BEGIN") {
 		keys, err := readPEM(value)
 		if err != nil {
-			r.fault("identity_keys", "%s", err)
+			r.Fault("identity_keys", "%s", err)
 		}
 		return &keys
 	}
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || len(value) > 2048:
-		r.fault("identity_keys", "must be the https address of a JWKS, such as https://login.example.com/.well-known/jwks.json, or a public key or certificate in PEM")
+		r.Fault("identity_keys", "must be the https address of a JWKS, such as https://login.example.com/.well-known/jwks.json, or a public key or certificate in PEM")
 	case u.User != nil || u.Fragment != "":
-		r.fault("identity_keys", "must be an address without a user and without #")
+		r.Fault("identity_keys", "must be an address without a user and without #")
 	case u.Scheme == "http" && !(out.AllowHTTP && out.Allows(u.Hostname())):
-		r.fault("identity_keys", "must begin with https://; plain HTTP is for hosts of outbound.allow_hosts, where outbound.allow_http is on")
+		r.Fault("identity_keys", "must begin with https://; plain HTTP is for hosts of outbound.allow_hosts, where outbound.allow_http is on")
 	case !public(u.Hostname()) && !out.Allows(u.Hostname()):
-		r.fault("identity_keys", "must not be a private address; outbound.allow_hosts can open it")
+		r.Fault("identity_keys", "must not be a private address; outbound.allow_hosts can open it")
 	}
 	return nil
 }

@@ -1,14 +1,7 @@
 package liveperson
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
-	"math"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/datafly/signal/integrations"
@@ -105,206 +98,53 @@ var settingNames = []string{
 // ParseSettings reads the settings of one integration as YAML or JSON gave
 // them. Its error joins one *integrations.SettingFault per fault.
 func ParseSettings(values map[string]any, out integrations.Outbound) (Settings, error) {
-	r := &settingsReader{values: values}
+	r := &settingsReader{integrations.SettingReader{Values: values}}
 	s := Settings{
 		AccountID:         r.account(),
 		AppInstallationID: r.appKey(),
-		Dialect:           Dialect(r.choice("dialect", string(Auto), string(DialectSignal), string(DialectLivePerson))),
-		Issuer:            r.text("issuer", defaultIssuer),
-		RateLimit:         r.number("rate_limit", 100, 100_000),
-		Concurrency:       int(r.integer("concurrency", 64, 1024)),
-		CustomerID:        r.choice("customer_id", CustomerIDAlways, CustomerIDAuthenticated),
-		FollowDomain:      r.flag("follow_domain", true),
+		Dialect:           Dialect(r.Choice("dialect", string(Auto), string(DialectSignal), string(DialectLivePerson))),
+		Issuer:            r.Text("issuer", defaultIssuer),
+		RateLimit:         r.Number("rate_limit", 100, 100_000),
+		Concurrency:       r.Whole("concurrency", 64, 1024),
+		CustomerID:        r.Choice("customer_id", CustomerIDAlways, CustomerIDAuthenticated),
+		FollowDomain:      r.Flag("follow_domain", true),
 	}
 	s.MonitoringDomain, s.plain = r.domain(out)
 	if values["on_behalf"] != nil {
-		on := r.flag("on_behalf", false)
+		on := r.Flag("on_behalf", false)
 		s.OnBehalf = &on
 	}
 	s.DomainAPI = r.domainAPI(out)
 	r.identity(&s, out)
-	r.unknown()
-	if err := errors.Join(r.faults...); err != nil {
+	r.Unknown("", values, "LivePerson", settingNames, nearest)
+	if err := r.Err(); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
 }
 
-// settingsReader reads settings by name and gathers what is wrong with them.
-type settingsReader struct {
-	values map[string]any
-	faults []error
-}
-
-func (r *settingsReader) fault(name, format string, args ...any) {
-	r.faults = append(r.faults, &integrations.SettingFault{Setting: name, Message: fmt.Sprintf(format, args...)})
-}
-
-// required reads text that must be there. It reports false when there is
-// nothing more to check.
-func (r *settingsReader) required(name, what string) (string, bool) {
-	s, ok := textOf(r.values[name])
-	switch {
-	case !ok && r.values[name] != nil:
-		r.fault(name, "must be text, got %s", kindOf(r.values[name]))
-	case strings.TrimSpace(s) == "":
-		r.fault(name, "is required: %s", what)
-	default:
-		return strings.TrimSpace(s), true
-	}
-	return "", false
-}
+// settingsReader reads the settings, with what LivePerson's own must be.
+type settingsReader struct{ integrations.SettingReader }
 
 func (r *settingsReader) account() string {
-	s, ok := r.required("account_id", "your LivePerson account ID, such as 12345678")
+	s, ok := r.Required("account_id", "your LivePerson account ID, such as 12345678")
 	if ok && !accountForm.MatchString(s) {
-		r.fault("account_id", "must be 1 to 20 letters, digits or underscores, such as 12345678")
+		r.Fault("account_id", "must be 1 to 20 letters, digits or underscores, such as 12345678")
 	}
 	return s
 }
 
 func (r *settingsReader) appKey() string {
-	s, ok := r.required("app_installation_id", "the App Key that LivePerson made, such as a1b2c3d4-1234-5678-90ab-cdef12345678")
+	s, ok := r.Required("app_installation_id", "the App Key that LivePerson made, such as a1b2c3d4-1234-5678-90ab-cdef12345678")
 	if !ok || uuidForm.MatchString(s) {
 		return s
 	}
 	if n := len([]rune(s)); n != 36 {
-		r.fault("app_installation_id", "has %d characters, an App Key has 36, such as a1b2c3d4-1234-5678-90ab-cdef12345678", n)
+		r.Fault("app_installation_id", "has %d characters, an App Key has 36, such as a1b2c3d4-1234-5678-90ab-cdef12345678", n)
 	} else {
-		r.fault("app_installation_id", "has 36 characters as it should, but an App Key has hexadecimal digits in groups of 8-4-4-4-12, such as a1b2c3d4-1234-5678-90ab-cdef12345678")
+		r.Fault("app_installation_id", "has 36 characters as it should, but an App Key has hexadecimal digits in groups of 8-4-4-4-12, such as a1b2c3d4-1234-5678-90ab-cdef12345678")
 	}
 	return s
-}
-
-func (r *settingsReader) text(name, otherwise string) string {
-	v, there := r.values[name]
-	if !there || v == nil {
-		return otherwise
-	}
-	s, ok := v.(string)
-	if !ok || strings.TrimSpace(s) == "" {
-		r.fault(name, "must be text that is not empty; leave it out for %q", otherwise)
-		return otherwise
-	}
-	return s
-}
-
-// choice reads one of a few words; the first is the default.
-func (r *settingsReader) choice(name string, words ...string) string {
-	v := r.values[name]
-	if v == nil {
-		return words[0]
-	}
-	if s, _ := v.(string); slices.Contains(words, s) {
-		return s
-	}
-	r.fault(name, "must be %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
-	return words[0]
-}
-
-func (r *settingsReader) flag(name string, otherwise bool) bool {
-	v := r.values[name]
-	if v == nil {
-		return otherwise
-	}
-	b, ok := v.(bool)
-	if !ok {
-		r.fault(name, "must be true or false, got %s", kindOf(v))
-		return otherwise
-	}
-	return b
-}
-
-func (r *settingsReader) number(name string, otherwise, most float64) float64 {
-	v := r.values[name]
-	if v == nil {
-		return otherwise
-	}
-	n, ok := numberOf(v)
-	if !ok || !(n > 0 && n <= most) {
-		r.fault(name, "must be a number above 0 and at most %g", most)
-		return otherwise
-	}
-	return n
-}
-
-func (r *settingsReader) integer(name string, otherwise, most float64) float64 {
-	v := r.values[name]
-	if v == nil {
-		return otherwise
-	}
-	n, ok := numberOf(v)
-	if !ok || n < 1 || n > most || n != math.Trunc(n) {
-		r.fault(name, "must be a whole number from 1 to %g", most)
-		return otherwise
-	}
-	return n
-}
-
-// unknown refuses names that are no settings, in the order of the alphabet.
-func (r *settingsReader) unknown() {
-	for _, name := range slices.Sorted(maps.Keys(r.values)) {
-		if slices.Contains(settingNames, name) {
-			continue
-		}
-		if near := nearest(name, settingNames); near != "" {
-			r.fault(name, "is not a setting of LivePerson; did you mean %s?", near)
-			continue
-		}
-		r.fault(name, "is not a setting of LivePerson; there are %s", strings.Join(settingNames, ", "))
-	}
-}
-
-// textOf reads text. An id that YAML or JSON took for a whole number is text.
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case int, int64, uint64:
-		return fmt.Sprint(v), true
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return strconv.FormatFloat(v, 'f', 0, 64), true
-		}
-	}
-	return "", false
-}
-
-func numberOf(v any) (float64, bool) {
-	switch v := v.(type) {
-	case float64:
-		return v, true
-	case int:
-		return float64(v), true
-	case int64:
-		return float64(v), true
-	case uint64:
-		return float64(v), true
-	case json.Number:
-		n, err := v.Float64()
-		return n, err == nil
-	}
-	return 0, false
-}
-
-// kindOf names what a value is, for a person.
-func kindOf(v any) string {
-	switch v.(type) {
-	case string:
-		return "text"
-	case bool:
-		return "true or false"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	}
-	if _, ok := numberOf(v); ok {
-		return "a number"
-	}
-	return "something else"
 }
 
 // nearest gives the candidate that name is a slip of, or "".

@@ -13,19 +13,19 @@ import (
 
 // address reads url, and reports whether it is spoken to in plain HTTP.
 func (r *reader) address(out integrations.Outbound) (string, bool) {
-	v := r.values["url"]
+	v := r.Values["url"]
 	s, ok := v.(string)
 	switch {
 	case v != nil && !ok:
-		r.fault("url", "must be text, got %s", kindOf(v))
+		r.Fault("url", "must be text, got %s", integrations.KindOf(v))
 		return "", false
 	case s == "":
-		r.fault("url", "is required: where events go, such as https://example.com/hooks/signal")
+		r.Fault("url", "is required: where events go, such as https://example.com/hooks/signal")
 		return "", false
 	}
 	u, err := parseAddress(s, out)
 	if err != nil {
-		r.fault("url", "%s", err)
+		r.Fault("url", "%s", err)
 		return "", false
 	}
 	return u.String(), u.Scheme == "http"

@@ -43,7 +43,7 @@ func (c *Connection) try(ctx context.Context, r integrations.Request) attempt.Re
 	}
 	defer resp.Body.Close()
 
-	result := c.judge(resp.StatusCode, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
+	result := c.judge(resp.StatusCode, integrations.RetryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	result.Answer.Header = c.keepHeaders(resp.Header)
 	if resp.StatusCode < http.StatusOK {
 		return result // a connection that became another protocol's has no end
@@ -85,29 +85,12 @@ func sign(secret, stamp string, body []byte) string {
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// keptHeaders are those of an answer that help a person.
-var keptHeaders = []string{"Content-Type", "Content-Length", "Retry-After", "Location", "Server", "Date", "Allow", "Www-Authenticate", "X-Request-Id"}
-
+// keepHeaders gives the headers of an answer that help a person, without what
+// is secret.
 func (c *Connection) keepHeaders(h http.Header) map[string]string {
-	out := make(map[string]string, 4)
-	for _, name := range keptHeaders {
-		if v := h.Get(name); v != "" {
-			out[name] = c.hide.Replace(strings.ToValidUTF8(v, "\uFFFD"))
-		}
+	out := integrations.KeptHeaders(h)
+	for name, v := range out {
+		out[name] = c.hide.Replace(strings.ToValidUTF8(v, "\uFFFD"))
 	}
 	return out
-}
-
-// retryAfter reads the header of that name: seconds, or an HTTP date. It is at
-// most a day, which is as long as an event is tried.
-func retryAfter(value string, now time.Time) time.Duration {
-	const most = 24 * time.Hour
-	var wait time.Duration
-	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), most)
 }

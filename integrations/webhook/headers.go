@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/datafly/signal/integrations"
 )
 
 // The headers that Signal writes itself.
@@ -46,17 +48,17 @@ var shownHeaders = map[string]bool{"Content-Type": true, "Accept": true, "Accept
 
 // headers reads the map of headers; nil when there are none.
 func (r *reader) headers() map[string]Secret {
-	v := r.values["headers"]
+	v := r.Values["headers"]
 	if v == nil {
 		return nil
 	}
 	given, ok := v.(map[string]any)
 	if !ok {
-		r.fault("headers", "must be an object of names and values, such as {X-Api-Key: \"env:HOOK_KEY\"}, got %s", kindOf(v))
+		r.Fault("headers", "must be an object of names and values, such as {X-Api-Key: \"env:HOOK_KEY\"}, got %s", integrations.KindOf(v))
 		return nil
 	}
 	if len(given) > maxHeaders {
-		r.fault("headers", "there are %d of them, at most %d fit", len(given), maxHeaders)
+		r.Fault("headers", "there are %d of them, at most %d fit", len(given), maxHeaders)
 		return nil
 	}
 	out := make(map[string]Secret, len(given))
@@ -64,7 +66,7 @@ func (r *reader) headers() map[string]Secret {
 		at := "headers." + name
 		canonical := http.CanonicalHeaderKey(name)
 		if _, twice := out[canonical]; twice {
-			r.fault(at, "is there twice: letters large or small make no difference in a header's name")
+			r.Fault(at, "is there twice: letters large or small make no difference in a header's name")
 			continue
 		}
 		if r.headerName(at, name, canonical) {
@@ -78,11 +80,11 @@ func (r *reader) headerName(at, name, canonical string) bool {
 	switch {
 	case !isToken(name):
 		// The name may hold a line end, so it does not stand in the sentence.
-		r.fault("headers", "has a name that is none: letters, digits, hyphens and the like, without spaces and colons, such as X-Api-Key")
+		r.Fault("headers", "has a name that is none: letters, digits, hyphens and the like, without spaces and colons, such as X-Api-Key")
 	case strings.HasPrefix(canonical, ourPrefix):
-		r.fault(at, "is Signal's own: headers that begin with %s are written for each request", ourPrefix)
+		r.Fault(at, "is Signal's own: headers that begin with %s are written for each request", ourPrefix)
 	case ownHeaders[canonical] != "":
-		r.fault(at, "cannot be set: it %s", ownHeaders[canonical])
+		r.Fault(at, "cannot be set: it %s", ownHeaders[canonical])
 	default:
 		return true
 	}
@@ -91,19 +93,18 @@ func (r *reader) headerName(at, name, canonical string) bool {
 
 func (r *reader) headerValue(at string, v any) Secret {
 	if v == nil {
-		r.fault(at, "has no value; write one, or leave the header out")
+		r.Fault(at, "has no value; write one, or leave the header out")
 		return ""
 	}
-	before := len(r.faults)
-	s := r.secret(at, v)
+	s, ok := r.secret(at, v)
 	switch {
-	case len(r.faults) > before:
+	case !ok:
 	case len(s) > maxHeaderValue:
-		r.fault(at, "is longer than 4,096 bytes, which receivers refuse")
+		r.Fault(at, "is longer than 4,096 bytes, which receivers refuse")
 	case strings.ContainsFunc(string(s), func(c rune) bool { return c != '\t' && (c < ' ' || c > '~') }):
-		r.fault(at, "must be one line of ASCII, since a header holds nothing else")
+		r.Fault(at, "must be one line of ASCII, since a header holds nothing else")
 	case strings.TrimSpace(string(s)) != string(s):
-		r.fault(at, "has spaces around it, which do not arrive; take them out")
+		r.Fault(at, "has spaces around it, which do not arrive; take them out")
 	}
 	return s
 }

@@ -2,9 +2,7 @@ package webhook
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -86,27 +84,31 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // settingNames are all settings, for the suggestion beside an unknown one.
 var settingNames = []string{"url", "method", "body", "headers", "secret", "bearer", "basic", "timeout", "rate_limit", "concurrency", "batch"}
 
+// owner is whose settings they are, in the faults.
+const owner = "a webhook"
+
 // ParseSettings reads the settings of one integration as YAML or JSON gave
 // them, with what env: and file: name already in its place. Its error joins one
 // *integrations.SettingFault per fault.
 func ParseSettings(values map[string]any, out integrations.Outbound) (Settings, error) {
-	r := &reader{values: values}
+	r := &reader{integrations.SettingReader{Values: values}}
+	secret, _ := r.secret("secret", values["secret"])
 	s := Settings{
-		Method:      r.choice("method", http.MethodPost, http.MethodPut, http.MethodPatch),
-		Body:        r.choice("body", BodyEvent, BodyMapped),
-		Secret:      r.secret("secret", values["secret"]),
+		Method:      r.Choice("method", http.MethodPost, http.MethodPut, http.MethodPatch),
+		Body:        r.Choice("body", BodyEvent, BodyMapped),
+		Secret:      secret,
 		Bearer:      r.bearer(),
-		Timeout:     r.duration("timeout", 10*time.Second, time.Second, time.Minute),
-		RateLimit:   r.number("rate_limit", 100, 100_000),
-		Concurrency: r.whole("concurrency", 64, 1024),
-		Batch:       r.whole("batch", 1, maxBatch),
+		Timeout:     r.Duration("timeout", 10*time.Second, time.Second, time.Minute),
+		RateLimit:   r.Number("rate_limit", 100, 100_000),
+		Concurrency: r.Whole("concurrency", 64, 1024),
+		Batch:       r.Whole("batch", 1, maxBatch),
 	}
 	s.URL, s.plain = r.address(out)
 	s.User, s.Password = r.basic()
 	s.Headers = r.headers()
 	r.oneCredential(&s)
-	r.unknown("", values, settingNames)
-	if err := errors.Join(r.faults...); err != nil {
+	r.Unknown("", values, owner, settingNames, mapping.Nearest)
+	if err := r.Err(); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
@@ -114,41 +116,41 @@ func ParseSettings(values map[string]any, out integrations.Outbound) (Settings, 
 
 // bearer reads the token of Authorization: Bearer.
 func (r *reader) bearer() Secret {
-	s := r.secret("bearer", r.values["bearer"])
+	s, _ := r.secret("bearer", r.Values["bearer"])
 	switch {
 	case s == "":
 	case len(s) >= 7 && strings.EqualFold(string(s[:7]), "bearer "):
-		r.fault("bearer", "must be the token alone, without the word Bearer before it")
+		r.Fault("bearer", "must be the token alone, without the word Bearer before it")
 	case strings.ContainsFunc(string(s), func(c rune) bool { return c <= ' ' || c > '~' }):
-		r.fault("bearer", "must be one token, without spaces, line ends and letters beyond ASCII")
+		r.Fault("bearer", "must be one token, without spaces, line ends and letters beyond ASCII")
 	}
 	return s
 }
 
 // basic reads {user, password}.
 func (r *reader) basic() (user string, password Secret) {
-	v := r.values["basic"]
+	v := r.Values["basic"]
 	if v == nil {
 		return "", ""
 	}
 	fields, ok := v.(map[string]any)
 	if !ok {
-		r.fault("basic", "must be an object {user: …, password: …}, got %s", kindOf(v))
+		r.Fault("basic", "must be an object {user: …, password: …}, got %s", integrations.KindOf(v))
 		return "", ""
 	}
-	r.unknown("basic.", fields, []string{"user", "password"})
-	user, ok = textOf(fields["user"])
+	r.Unknown("basic.", fields, owner, []string{"user", "password"}, mapping.Nearest)
+	user, ok = integrations.TextOf(fields["user"])
 	switch {
 	case !ok && fields["user"] != nil:
-		r.fault("basic.user", "must be text, got %s", kindOf(fields["user"]))
+		r.Fault("basic.user", "must be text, got %s", integrations.KindOf(fields["user"]))
 	case user == "":
-		r.fault("basic.user", "is required beside basic: the name to sign in with")
+		r.Fault("basic.user", "is required beside basic: the name to sign in with")
 	case strings.ContainsFunc(user, func(c rune) bool { return c == ':' || c < ' ' || c == 0x7f }):
-		r.fault("basic.user", "must not hold a colon or line ends, which basic authentication cannot carry")
+		r.Fault("basic.user", "must not hold a colon or line ends, which basic authentication cannot carry")
 	}
-	password = r.secret("basic.password", fields["password"])
+	password, _ = r.secret("basic.password", fields["password"])
 	if strings.ContainsFunc(string(password), func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		r.fault("basic.password", "must not hold line ends and the like, which basic authentication cannot carry")
+		r.Fault("basic.password", "must not hold line ends and the like, which basic authentication cannot carry")
 	}
 	return user, password
 }
@@ -159,28 +161,14 @@ func (r *reader) oneCredential(s *Settings) {
 	if s.Bearer != "" {
 		given = append(given, "bearer")
 	}
-	if r.values["basic"] != nil {
+	if r.Values["basic"] != nil {
 		given = append(given, "basic")
 	}
 	if _, ok := s.Headers["Authorization"]; ok {
 		given = append(given, "headers.Authorization")
 	}
 	for i := 1; i < len(given); i++ {
-		r.fault(given[i], "does not go together with %s: a request has one header Authorization, so leave one of them out", given[0])
-	}
-}
-
-// unknown refuses names that are none of known, in the order of the alphabet.
-func (r *reader) unknown(prefix string, values map[string]any, known []string) {
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if slices.Contains(known, name) {
-			continue
-		}
-		if near := mapping.Nearest(name, known); near != "" {
-			r.fault(prefix+name, "is not a setting of a webhook; did you mean %s?", prefix+near)
-			continue
-		}
-		r.fault(prefix+name, "is not a setting of a webhook; there are %s", strings.Join(known, ", "))
+		r.Fault(given[i], "does not go together with %s: a request has one header Authorization, so leave one of them out", given[0])
 	}
 }
 
