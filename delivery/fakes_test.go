@@ -67,7 +67,7 @@ func (s *script) Build(v integrations.Visit, items []integrations.Item) integrat
 			continue
 		}
 		if why := s.replaced[it.MessageID]; why != "" {
-			b.Replaced = append(b.Replaced, integrations.Refusal{Item: i, Reason: why})
+			b.LeftOut = append(b.LeftOut, integrations.Refusal{Item: i, Reason: why})
 		}
 		b.Sent = append(b.Sent, i)
 		name := it.MessageID

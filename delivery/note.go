@@ -51,7 +51,10 @@ func (r *report) describe(s *trace.Step, h *held) {
 		}
 	}
 	s.Notes = slices.Clone(r.built.Notes)
-	for _, part := range r.built.Replaced {
+	if i := slices.Index(r.sent, h); i >= 0 && i < len(r.built.Summaries) {
+		s.Summary = r.built.Summaries[i]
+	}
+	for _, part := range r.built.LeftOut {
 		if r.items[part.Item] == h {
 			s.Notes = append(s.Notes, part.Reason)
 		}

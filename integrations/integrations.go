@@ -119,9 +119,13 @@ type Built struct {
 	Sent    []int    // in the request; their outcome is that of the request
 	Carried []int    // ended: their page address waits in Visit
 	Refused []Refusal
-	// Replaced are items of Sent of which a part was left out, since a later
-	// item of the same request replaces it. They count as sent.
-	Replaced []Refusal
+	// LeftOut are items of Sent and Carried of which a part was left out, such
+	// as one that a later item of the same request replaces. They end like the
+	// others.
+	LeftOut []Refusal
+	// Summaries say of each of Sent, in its order, what it became, when several
+	// items are in the request. Else Request.Summary says it.
+	Summaries []string
 
 	// Visit replaces the visitor's: at once when there is no request, else when
 	// the request was taken.

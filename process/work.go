@@ -208,6 +208,9 @@ func (w *Work) route(r *Route) Routed {
 		out.Reason = built.Refused[0].Reason
 		return out
 	}
+	for _, part := range built.LeftOut {
+		out.Faults = append(out.Faults, part.Reason)
+	}
 	out.Faults = append(out.Faults, built.Notes...)
 	if !w.Replayed {
 		w.Visitor.Session.Made(r.ID, result.Made, w.Place)

@@ -95,6 +95,13 @@ type builder struct {
 	points []string    // their page addresses
 	sdes   []sde
 	of     []int // the items of sdes
+	became []became
+}
+
+// became is what one of the items that go on is made of.
+type became struct {
+	sdes   []sde
+	points []string
 }
 
 // add takes one item in, or refuses it. It reports false when the item is
@@ -154,11 +161,12 @@ func (b *builder) fill(i int, p *payload) bool {
 		return false
 	}
 	for _, f := range faults {
-		b.note("Left out, so that it cannot sink the rest: %s.", f)
+		b.leaveOut(i, "Left out, so that it cannot sink the rest: "+f+".")
 	}
 	if bad > 0 {
-		b.note("Left out: a page address that is not absolute, which LivePerson would refuse.")
+		b.leaveOut(i, "Left out: a page address that is not absolute, which LivePerson would refuse.")
 	}
+	b.became = append(b.became, became{good, points})
 	if b.sdes == nil {
 		b.sdes = good
 	} else {
@@ -173,6 +181,10 @@ func (b *builder) fill(i int, p *payload) bool {
 
 func (b *builder) refuse(i int, reasons ...string) {
 	b.out.Refused = append(b.out.Refused, integrations.Refusal{Item: i, Reason: strings.Join(reasons, "; ")})
+}
+
+func (b *builder) leaveOut(i int, reason string) {
+	b.out.LeftOut = append(b.out.LeftOut, integrations.Refusal{Item: i, Reason: reason})
 }
 
 func (b *builder) note(format string, args ...any) {
@@ -245,5 +257,10 @@ func (b *builder) request(visit integrations.Visit, first *integrations.Item) {
 		Own:     own,
 	}
 	b.out.Sent = b.in
+	if len(b.in) > 1 {
+		for i := range b.became {
+			b.out.Summaries = append(b.out.Summaries, summary(b.form, b.became[i].sdes, b.became[i].points))
+		}
+	}
 	b.out.Visit = after(visit, first.Session.Sid, b.page)
 }

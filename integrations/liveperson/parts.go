@@ -23,12 +23,12 @@ func (b *builder) latest() {
 			case last < 0:
 				last = i
 			default:
-				b.out.Replaced = append(b.out.Replaced, integrations.Refusal{Item: b.of[i], Reason: name + ": a later one in the same report replaces it"})
+				b.out.LeftOut = append(b.out.LeftOut, integrations.Refusal{Item: b.of[i], Reason: name + ": a later one in the same report replaces it"})
 				b.sdes, b.of = slices.Delete(b.sdes, i, i+1), slices.Delete(b.of, i, i+1)
 			}
 		}
 	}
-	slices.SortStableFunc(b.out.Replaced, func(x, y integrations.Refusal) int { return x.Item - y.Item })
+	slices.SortStableFunc(b.out.LeftOut, func(x, y integrations.Refusal) int { return x.Item - y.Item })
 }
 
 // Split gives an item for each SDE of item that Build would send, in order; the

@@ -51,14 +51,15 @@ func TestTheLatestInAReportReplaces(t *testing.T) {
 				t.Errorf("body:\n got %s\nwant %s", got.Request.Body, want)
 			}
 			var replaced []string
-			for _, r := range got.Replaced {
-				name, rest, _ := strings.Cut(r.Reason, ":")
-				if rest != " a later one in the same report replaces it" {
-					t.Errorf("reason = %q", r.Reason)
+			for _, r := range got.LeftOut {
+				if name, ok := strings.CutSuffix(r.Reason, ": a later one in the same report replaces it"); ok {
+					replaced = append(replaced, fmt.Sprintf("%d: %s", r.Item, name))
 				}
-				replaced = append(replaced, fmt.Sprintf("%d: %s", r.Item, name))
 			}
 			same(t, "replaced", replaced, tt.replaced)
+			if len(items) > 1 && len(got.Summaries) != len(items) {
+				t.Errorf("summaries %q, want one for each of %d items", got.Summaries, len(items))
+			}
 			if len(got.Sent) != len(items) {
 				t.Errorf("sent %v, want all of %d items", got.Sent, len(items))
 			}
@@ -97,7 +98,7 @@ func TestSplit(t *testing.T) {
 				if part.MessageID != whole.MessageID || part.Session != whole.Session || string(part.Extra) != string(whole.Extra) {
 					t.Errorf("part %+v is not of the item", part)
 				}
-				if built := c.Build(integrations.Visit{}, []integrations.Item{part}); built.Request == nil || len(built.Notes) > 0 {
+				if built := c.Build(integrations.Visit{}, []integrations.Item{part}); built.Request == nil || len(built.Notes)+len(built.LeftOut) > 0 {
 					t.Errorf("part %s makes no request: %+v", part.Payload, built)
 				}
 			}
@@ -108,8 +109,8 @@ func TestSplit(t *testing.T) {
 
 func TestABadAttributeIsNamed(t *testing.T) {
 	beside := connect(t, nil).Build(integrations.Visit{}, []integrations.Item{item(sdes(badLead, ctmrinfo))})
-	if want := []string{"Left out, so that it cannot sink the rest: lead.value must be a number, got text."}; !slices.Equal(beside.Notes, want) || beside.Request == nil {
-		t.Errorf("beside a good one: notes %q, want %q", beside.Notes, want)
+	if want := []integrations.Refusal{{Item: 0, Reason: "Left out, so that it cannot sink the rest: lead.value must be a number, got text."}}; !slices.Equal(beside.LeftOut, want) || beside.Request == nil {
+		t.Errorf("beside a good one: %+v, want %+v", beside.LeftOut, want)
 	}
 	alone := connect(t, nil).Build(integrations.Visit{}, []integrations.Item{item(sdes(badLead))})
 	if alone.Request != nil || len(alone.Refused) != 1 || alone.Refused[0].Reason != "lead.value must be a number, got text" {
@@ -134,5 +135,14 @@ func TestAGuessableIDIsNotedOnce(t *testing.T) {
 				t.Errorf("the note repeats %q", id)
 			}
 		}
+	}
+}
+
+func TestEachEventOfAReportHasItsOwnSummary(t *testing.T) {
+	page := item(`"entryPoints":["https://shop.example/thanks?a=1"]`)
+	got := connect(t, nil).Build(integrations.Visit{}, []integrations.Item{page, item(sdes(purchase)), item(sdes(search))})
+	want := []string{"/thanks", "purchase · USD 11.70 · DRV1534XC", "searchContent · “oolong”"}
+	if fmt.Sprint(got.Summaries) != fmt.Sprint(want) {
+		t.Errorf("summaries = %q, want %q", got.Summaries, want)
 	}
 }

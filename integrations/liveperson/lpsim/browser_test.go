@@ -103,6 +103,7 @@ func TestPagesInABrowser(t *testing.T) {
 	shop(t, s)
 	srv := httptest.NewServer(s.Handler())
 	defer srv.Close()
+	defer srv.CloseClientConnections() // a page that is open listens to the stream
 	setFault(t, s, `{"status":503,"count":20,"match":"nobody"}`)
 	if err := s.Advance(31 * time.Minute); err != nil {
 		t.Fatal(err)
@@ -150,6 +151,7 @@ func TestThePageIsLive(t *testing.T) {
 	shop(t, s)
 	srv := httptest.NewServer(s.Handler())
 	defer srv.Close()
+	defer srv.CloseClientConnections() // a page that is open listens to the stream
 	// The page is asked again and again until it is so; it may be a new one by
 	// then.
 	until := func(what string) {
