@@ -216,8 +216,8 @@ func (c *Courier) load(ctx context.Context, f journal.Frame, past *past) error {
 	at := c.frames.add(f.Seq, len(todo), ledgerAt)
 	for _, h := range todo {
 		h.frame = at
-		c.lanes.add(h)
 	}
+	c.lanes.add(todo...)
 	return nil
 }
 

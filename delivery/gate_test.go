@@ -277,7 +277,8 @@ func TestThePauseOfOutagesEndsWithAPause(t *testing.T) {
 		time.AfterFunc(130*time.Minute, b.resume)
 		b.play(t, 131*time.Minute, item("ann", "a"))
 		// ann's own schedule has 10 pauses behind it and would go on at 2h4m.
-		wantLines(t, "ends", b.ends, []string{"b delivered", "a delivered"})
+		slices.Sort(b.ends) // visitors do not wait for each other
+		wantLines(t, "ends", b.ends, []string{"a delivered", "b delivered"})
 	})
 }
 

@@ -140,19 +140,22 @@ func newLanes(o laneOptions) *lanes {
 	return l
 }
 
-// add puts an item behind the others of its visitor.
-func (l *lanes) add(h *held) {
+// add puts items behind the others of their visitors. What comes together is
+// there together, so that it can travel together.
+func (l *lanes) add(items ...*held) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held++
-	if at := l.byID[h.AnonymousID]; at != nil {
-		at.items = append(at.items, h)
-		return
+	l.held += len(items)
+	for _, h := range items {
+		if at := l.byID[h.AnonymousID]; at != nil {
+			at.items = append(at.items, h)
+			continue
+		}
+		at := &lane{anonymousID: h.AnonymousID, items: []*held{h}}
+		l.byID[h.AnonymousID] = at
+		l.ready.PushBack(at)
+		l.work.Signal()
 	}
-	at := &lane{anonymousID: h.AnonymousID, items: []*held{h}}
-	l.byID[h.AnonymousID] = at
-	l.ready.PushBack(at)
-	l.work.Signal()
 }
 
 // room blocks until fewer than limit items are held, or it is time to stop; it
