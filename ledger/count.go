@@ -140,8 +140,14 @@ func (t *tally) entry(e *Entry) {
 	if e.Ended {
 		t.add(e, trace.Pending, -1)
 	}
-	if e.Replayed {
+	switch {
+	case e.Replayed && e.Was == nil:
 		t.add(e, trace.Dead, -1)
+	case e.Replayed && e.Was.Outcome != "":
+		// It is taken back where it was counted, so that no minute counts below
+		// nothing, and the pair counts once.
+		was := Entry{Pipeline: e.Pipeline, Integration: e.Integration, Reason: e.Was.Reason, At: e.Was.At, Took: e.Was.Took}
+		t.add(&was, e.Was.Outcome, -1)
 	}
 }
 
@@ -158,7 +164,7 @@ func (t *tally) add(e *Entry, o trace.Outcome, n int64) {
 	c.N += n
 	if o == trace.Delivered {
 		c.Took[store.TookBucket(e.Took)] += n
-		c.TookSum += e.Took
+		c.TookSum += time.Duration(n) * e.Took
 	}
 }
 

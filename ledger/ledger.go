@@ -31,7 +31,16 @@ type Entry struct {
 
 	First    bool `json:"f,omitempty"`  // the first entry of its event, so that events can be counted
 	Ended    bool `json:"e,omitempty"`  // the pair was pending, and is not any more
-	Replayed bool `json:"rp,omitempty"` // the pair was dead, and is pending again
+	Replayed bool `json:"rp,omitempty"` // the pair had ended, dead unless Was says otherwise, and is pending again
+	Was      *Was `json:"was,omitempty"`
+}
+
+// Was is how a pair stood when a replay of stored events took it up again.
+type Was struct {
+	Outcome trace.Outcome `json:"o,omitempty"` // "" when the integration never had the event
+	Reason  string        `json:"w,omitempty"`
+	At      time.Time     `json:"t,omitzero"` // of the entry that said so
+	Took    time.Duration `json:"d,omitempty"`
 }
 
 // Append encodes e behind dst; Parse is the inverse.

@@ -17,7 +17,7 @@ type Proof struct {
 	Unprocessed int            `json:"unprocessed"`      // accepted, not yet worked through
 	Pairs       int            `json:"pairs"`            // events x integrations
 	Outcomes    map[string]int `json:"outcomes"`         // of the pairs: delivered, carried, filtered, dead, pending
-	Replayed    int            `json:"replayed"`         // dead ones that were sent again
+	Replayed    int            `json:"replayed"`         // of all kept: how often one was sent again
 	Faults      []string       `json:"faults,omitempty"` // what contradicts the promise, at most 100
 	FaultCount  int            `json:"fault_count"`
 }
@@ -228,6 +228,9 @@ func (v *verifier) count() {
 			v.fault("event %d.%d ended for %s without ever being handed on", k.place.Seq, k.place.Index, k.integration)
 		}
 		if s.replays {
+			if s.outcome() == trace.Pending {
+				v.fault("event %d.%d was sent again to %s while it was still pending there", k.place.Seq, k.place.Index, k.integration)
+			}
 			continue
 		}
 		v.Pairs++

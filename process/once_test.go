@@ -261,8 +261,8 @@ func TestReplayOfWhatIsMadeOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.work(t, p, func(w *Worker) {
-			if n, err := w.Replay(t.Context(), []string{fmt.Sprint("d", index)}); n != 1 || err != nil {
-				t.Errorf("%d sent again, %v", n, err)
+			if r, err := w.Replay(t.Context(), []string{fmt.Sprint("d", index)}, false); r.Sent != 1 || err != nil {
+				t.Errorf("%d sent again, %v", r.Sent, err)
 			}
 		})
 	}

@@ -47,6 +47,9 @@ func (w *Worker) recover(ctx context.Context) (visitorsAt uint64, err error) {
 		}
 		w.recovered[id], w.recoveredTo = items, max(w.recoveredTo, reach)
 	}
+	if err := w.settleReplay(ctx); err != nil { // the next tick comes back to it
+		w.opts.Log.Error("a replay is not finished yet", "error", err)
+	}
 	return visitors.Seq, nil
 }
 

@@ -47,7 +47,11 @@ type Worker struct {
 	opts      Options
 	pipelines map[string]*Pipeline
 	visitors  *visitors
-	replays   chan replay
+	turns     chan func(context.Context) // what inTurn wants done
+	ended     chan struct{}              // closed when Run returns
+
+	noted     bool          // there may be a note of a replay, see settleReplay
+	lastFrame journal.Frame // of EVENTS, the last that a replay read
 
 	reached  atomic.Uint64 // EVENTS sequence that the visitors are good for
 	handed   atomic.Uint64 // EVENTS sequence that the LEDGER knows of
@@ -62,7 +66,7 @@ type Worker struct {
 
 // New makes a Worker; it does no I/O.
 func New(o Options) *Worker {
-	w := &Worker{opts: o, pipelines: map[string]*Pipeline{}, replays: make(chan replay)}
+	w := &Worker{opts: o, pipelines: map[string]*Pipeline{}, turns: make(chan func(context.Context)), ended: make(chan struct{}), noted: true}
 	if w.opts.Log == nil {
 		w.opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,6 +85,7 @@ func (w *Worker) Reached() uint64 { return w.handed.Load() }
 // error only when it cannot start or the journal is closed under it; a full
 // disk makes it wait.
 func (w *Worker) Run(ctx context.Context) error {
+	defer close(w.ended)
 	saved, err := w.recover(ctx)
 	if err != nil {
 		return err
@@ -122,7 +127,7 @@ func readInto(ctx context.Context, r *journal.Reader, out chan<- journal.Frame) 
 	}
 }
 
-// loop works through frames and replays in turn, and has visitors written down
+// loop works through frames and what inTurn wants in turn, and has visitors written down
 // once a second beside it.
 func (w *Worker) loop(ctx context.Context, frames <-chan journal.Frame) error {
 	tick := time.NewTicker(saveEvery)
@@ -133,9 +138,12 @@ func (w *Worker) loop(ctx context.Context, frames <-chan journal.Frame) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case rp := <-w.replays:
-			rp.done <- w.replay(ctx, rp.ids)
+		case do := <-w.turns:
+			do(ctx)
 		case <-tick.C:
+			if err := w.settleReplay(ctx); err != nil && ctx.Err() == nil {
+				w.opts.Log.Error("a replay is not finished yet", "error", err)
+			}
 			if snapshot, ok := w.visitors.snapshot(w.mark()); ok {
 				saving.Go(func() { w.visitors.write(context.WithoutCancel(ctx), snapshot, w.opts.Log) })
 			}

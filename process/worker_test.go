@@ -290,11 +290,11 @@ func TestReplayOfADeadLetter(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
-				n, err := w.Replay(t.Context(), []string{"d1", "d1", "unknown"})
+				r, err := w.Replay(t.Context(), []string{"d1", "d1", "unknown"}, false)
 				if err != nil {
 					t.Error(err)
 				}
-				sent.Add(int64(n))
+				sent.Add(int64(r.Sent))
 			})
 		}
 		wg.Wait()

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,15 +58,24 @@ type DeadFilter struct {
 	Pipeline, Integration string
 	Event                 string // in any spelling, see event.FoldName
 	Reason                string // exactly
+	Cause                 string // exactly
+	Status                int    // of the last answer; NoAnswer for those that got none
 	Q                     string // part of an id, a name or the reason, in any case
 	From, To              time.Time
 	Cursor                string // of the page before
 	Limit                 int    // default 50, at most 500
 }
 
+// NoAnswer is the Status of a DeadFilter for what was given up without an answer.
+const NoAnswer = -1
+
 // AddDead keeps dead letters, all or none. One that is there already, by
 // integration, place and replay, stays as it is.
 func (s *Store) AddDead(ctx context.Context, letters []DeadLetter) error {
+	return s.update(ctx, "keep dead letters", func(t *tx) error { return t.addDead(ctx, letters) })
+}
+
+func (t *tx) addDead(ctx context.Context, letters []DeadLetter) error {
 	rows := make([][]any, 0, len(letters))
 	for i := range letters {
 		d := &letters[i]
@@ -78,11 +89,9 @@ func (s *Store) AddDead(ctx context.Context, letters []DeadLetter) error {
 			string(d.Request), string(d.Answer), d.Cause, d.Fix, d.Field, string(d.Checks), int64(d.Place.Seq), d.Place.Index, d.Gen, notNil(d.Item),
 		})
 	}
-	return s.update(ctx, "keep dead letters", func(t *tx) error {
-		return t.put(ctx, `INSERT INTO dead_letters (id, pipeline, integration, message_id, event, event_key, anonymous_id,
-			user_id, reason, remedy, status, code, attempts, first_at, last_at, request, answer, cause, fix, field, checks, seq, idx, gen, item)`,
-			`ON CONFLICT (integration, seq, idx, gen) DO NOTHING`, rows)
-	})
+	return t.put(ctx, `INSERT INTO dead_letters (id, pipeline, integration, message_id, event, event_key, anonymous_id,
+		user_id, reason, remedy, status, code, attempts, first_at, last_at, request, answer, cause, fix, field, checks, seq, idx, gen, item)`,
+		`ON CONFLICT (integration, seq, idx, gen) DO NOTHING`, rows)
 }
 
 // DeadLetters gives a page, newest first, and the cursor of the next one, ""
@@ -115,6 +124,13 @@ func (f *DeadFilter) where() where {
 	w.is("integration", f.Integration)
 	w.is("event_key", event.FoldName(f.Event))
 	w.is("reason", f.Reason)
+	w.is("cause", f.Cause)
+	switch {
+	case f.Status == NoAnswer:
+		w.add("status = 0")
+	case f.Status != 0:
+		w.add("status = ?", f.Status)
+	}
 	w.between("last_at", f.From, f.To)
 	if f.Q != "" {
 		columns := []string{"message_id", "anonymous_id", "user_id", "event", "reason"}
@@ -207,24 +223,54 @@ func (s *Store) DeadGroups(ctx context.Context, f DeadFilter) ([]DeadGroup, erro
 	return out, nil
 }
 
+// DeadIDs gives the ids of all dead letters that match, in the order in which
+// their events were received; Cursor and Limit do not count.
+func (s *Store) DeadIDs(ctx context.Context, f DeadFilter) ([]string, error) {
+	w := f.where()
+	keys, err := s.deadKeys(ctx, w.String()+` ORDER BY seq, idx, id`, w.args)
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.ID
+	}
+	return out, err
+}
+
+// SortDead gives those of the ids that are dead letters, each once, in the order
+// in which their events were received.
+func (s *Store) SortDead(ctx context.Context, ids []string) ([]string, error) {
+	var keys []DeadKey
+	for len(ids) > 0 {
+		n := min(idsAtOnce, len(ids))
+		some, err := s.deadKeys(ctx, ` WHERE id IN (`+marks(n)+`)`, anyTexts(ids[:n]))
+		if err != nil {
+			return nil, err
+		}
+		keys, ids = append(keys, some...), ids[n:]
+	}
+	slices.SortFunc(keys, func(a, b DeadKey) int {
+		return cmp.Or(cmp.Compare(a.Place.Seq, b.Place.Seq), cmp.Compare(a.Place.Index, b.Place.Index), strings.Compare(a.ID, b.ID))
+	})
+	var out []string
+	for _, k := range slices.Compact(keys) {
+		out = append(out, k.ID)
+	}
+	return out, nil
+}
+
+func anyTexts(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}
+
 // DropDead deletes dead letters, all or none, and gives how many there were.
 func (s *Store) DropDead(ctx context.Context, ids []string) (int, error) {
 	total := 0
-	err := s.update(ctx, "drop dead letters", func(t *tx) error {
-		for len(ids) > 0 {
-			n := min(idsAtOnce, len(ids))
-			args := make([]any, n)
-			for i, id := range ids[:n] {
-				args[i] = id
-			}
-			ids = ids[n:]
-			dropped, err := t.exec(ctx, `DELETE FROM dead_letters WHERE id IN (`+marks(n)+`)`, args...)
-			if err != nil {
-				return err
-			}
-			total += dropped
-		}
-		return nil
+	err := s.update(ctx, "drop dead letters", func(t *tx) (err error) {
+		total, err = t.dropDead(ctx, ids)
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -232,12 +278,59 @@ func (s *Store) DropDead(ctx context.Context, ids []string) (int, error) {
 	return total, nil
 }
 
+func (t *tx) dropDead(ctx context.Context, ids []string) (total int, err error) {
+	for len(ids) > 0 {
+		n := min(idsAtOnce, len(ids))
+		dropped, err := t.exec(ctx, `DELETE FROM dead_letters WHERE id IN (`+marks(n)+`)`, anyTexts(ids[:n])...)
+		if err != nil {
+			return 0, err
+		}
+		total, ids = total+dropped, ids[n:]
+	}
+	return total, nil
+}
+
+// TakeDead takes dead letters off the list and keeps a note in the same
+// transaction, as SetMeta does: whoever took them writes there how to go on
+// after a crash. ReturnDead is how it ends.
+func (s *Store) TakeDead(ctx context.Context, ids []string, note, value string) error {
+	return s.update(ctx, "take dead letters off the list", func(t *tx) error {
+		if _, err := t.dropDead(ctx, ids); err != nil {
+			return err
+		}
+		return t.setMeta(ctx, note, value)
+	})
+}
+
+// ReturnDead puts letters back on the list and deletes the note of TakeDead.
+func (s *Store) ReturnDead(ctx context.Context, letters []DeadLetter, note string) error {
+	return s.update(ctx, "end the note "+note, func(t *tx) error {
+		if err := t.addDead(ctx, letters); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, `DELETE FROM meta WHERE name = ?`, note)
+		return err
+	})
+}
+
+// DeadAt gives the dead letter of a report, by its event's place.
+func (s *Store) DeadAt(ctx context.Context, integration string, at event.Place, gen int) (DeadLetter, bool, error) {
+	found, err := s.deadLetters(ctx, ` WHERE integration = ? AND seq = ? AND idx = ? AND gen = ?`, integration, int64(at.Seq), at.Index, gen)
+	if err != nil || len(found) == 0 {
+		return DeadLetter{}, false, err
+	}
+	return found[0], true, nil
+}
+
 // DeadPlaces gives the dead reports of an integration from an EVENTS sequence
 // on, in order: what a restart must not send again.
 func (s *Store) DeadPlaces(ctx context.Context, integration string, from uint64) ([]DeadKey, error) {
+	return s.deadKeys(ctx, ` WHERE integration = ? AND seq >= ? ORDER BY seq, idx, gen`, []any{integration, int64(from)})
+}
+
+func (s *Store) deadKeys(ctx context.Context, rest string, args []any) ([]DeadKey, error) {
 	var out []DeadKey
-	err := s.each(ctx, s.read, `SELECT id, seq, idx, gen FROM dead_letters WHERE integration = ? AND seq >= ?
-		ORDER BY seq, idx, gen`, []any{integration, int64(from)}, func(scan func(...any) error) error {
+	err := s.each(ctx, s.read, `SELECT id, seq, idx, gen FROM dead_letters`+rest, args, func(scan func(...any) error) error {
 		var k DeadKey
 		var seq int64
 		err := scan(&k.ID, &seq, &k.Place.Index, &k.Gen)
@@ -246,7 +339,7 @@ func (s *Store) DeadPlaces(ctx context.Context, integration string, from uint64)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read dead places of %s: %w", integration, err)
+		return nil, fmt.Errorf("read the places of dead letters: %w", err)
 	}
 	return out, nil
 }

@@ -19,11 +19,13 @@ func (s *Store) Meta(ctx context.Context, key string) (string, bool, error) {
 
 // SetMeta keeps a small value under a name.
 func (s *Store) SetMeta(ctx context.Context, key, value string) error {
-	return s.update(ctx, "write "+key, func(t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO meta (name, value) VALUES (?, ?)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, key, value)
-		return err
-	})
+	return s.update(ctx, "write "+key, func(t *tx) error { return t.setMeta(ctx, key, value) })
+}
+
+func (t *tx) setMeta(ctx context.Context, key, value string) error {
+	_, err := t.exec(ctx, `INSERT INTO meta (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, key, value)
+	return err
 }
 
 const saltKey = "salt"
