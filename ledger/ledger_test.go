@@ -93,6 +93,11 @@ func pending(i int) Entry { return Entry{Place: at(i), Outcome: trace.Pending, F
 
 func ended(i int, o trace.Outcome) Entry { return Entry{Place: at(i), Outcome: o, Ended: true} }
 
+// again begins the first replay of a pair that had ended.
+func again(i int, was trace.Outcome) Entry {
+	return Entry{Place: at(i), Gen: 1, Outcome: trace.Pending, Replayed: true, Was: &Was{Outcome: was, At: time.Now().UTC()}}
+}
+
 func TestVerify(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -132,6 +137,49 @@ func TestVerify(t *testing.T) {
 				b.enter(0, Entry{Place: at(0), Gen: 1, Outcome: trace.Delivered, Ended: true})
 			},
 			want: map[string]int{"delivered": 1},
+		},
+		{
+			name: "a delivered event is sent again, and the pair counts with the replay",
+			write: func(b *books) {
+				b.accept(1)
+				b.enter(1, pending(0))
+				b.enter(0, ended(0, trace.Delivered))
+				b.enter(0, again(0, trace.Delivered))
+				b.enter(0, Entry{Place: at(0), Gen: 1, Outcome: trace.Dead, Ended: true})
+			},
+			want: map[string]int{"dead": 1},
+		},
+		{
+			name: "a replay without an end, and nowhere to be sent from",
+			write: func(b *books) {
+				b.accept(1)
+				b.enter(1, pending(0))
+				b.enter(0, ended(0, trace.Delivered))
+				b.enter(0, again(0, trace.Delivered))
+			},
+			want: map[string]int{"pending": 1}, fault: "it would never be sent",
+		},
+		{
+			name: "what still waited was sent again",
+			write: func(b *books) {
+				b.accept(1)
+				b.hand(at(0))
+				b.enter(1, pending(0))
+				b.enter(0, again(0, trace.Delivered))
+				b.enter(0, Entry{Place: at(0), Gen: 1, Outcome: trace.Delivered, Ended: true})
+			},
+			want: map[string]int{"delivered": 1}, fault: "event 1.0 was sent again to shop/x while it was still pending there",
+		},
+		{
+			name: "two replays of one generation",
+			write: func(b *books) {
+				b.accept(1)
+				b.enter(1, pending(0))
+				b.enter(0, ended(0, trace.Delivered))
+				b.enter(0, again(0, trace.Delivered), again(0, trace.Delivered))
+				b.enter(0, Entry{Place: at(0), Gen: 1, Outcome: trace.Delivered, Ended: true})
+			},
+			want: map[string]int{"delivered": 1}, fault: "two beginnings",
 		},
 		{
 			name:  "an event without an entry",
@@ -214,6 +262,54 @@ func TestCounter(t *testing.T) {
 	got := []int64{o.Accepted, o.Delivered, o.Carried, o.Totals.Filtered, o.Totals.Dead, o.Pending}
 	if want := []int64{4, 2, 0, 1, 0, 1}; !equal(got, want) {
 		t.Errorf("accepted, delivered, carried, filtered, dead, pending = %v, want %v", got, want)
+	}
+}
+
+// However often a pair is sent again it counts once, and no minute counts below
+// nothing: what it was is taken back where it was counted.
+func TestCounterOfReplays(t *testing.T) {
+	b := openBooks(t)
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "signal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	begun := time.Now().UTC().Add(-10 * time.Minute)
+	enter := func(entries ...Entry) {
+		var items [][]byte
+		for _, e := range entries {
+			e.Pipeline, e.Integration = "shop", "shop/x"
+			raw, err := e.Append(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			items = append(items, raw)
+		}
+		b.append(b.logs.Ledger, Meta{}, items...)
+	}
+	stamped := func(e Entry, at time.Time) Entry { e.At = at; return e }
+	took := func(e Entry, d time.Duration) Entry { e.Took = d; return e }
+	filtered := Entry{Place: at(1), Outcome: trace.Filtered, Reason: "not mapped", First: true}
+	enter(stamped(pending(0), begun), stamped(filtered, begun), stamped(took(ended(0, trace.Delivered), time.Second), begun))
+	now := time.Now().UTC()
+	enter(
+		Entry{Place: at(0), Gen: 1, Outcome: trace.Pending, At: now, Replayed: true, Was: &Was{Outcome: trace.Delivered, At: begun, Took: time.Second}},
+		Entry{Place: at(1), Gen: 1, Outcome: trace.Pending, At: now, Replayed: true, Was: &Was{Outcome: trace.Filtered, Reason: "not mapped", At: begun}},
+		Entry{Place: at(2), Gen: 1, Outcome: trace.Pending, At: now, Replayed: true, Was: &Was{}},
+		Entry{Place: at(0), Gen: 1, Outcome: trace.Delivered, At: now, Ended: true, Took: 3 * time.Second},
+	)
+	count(t, b, s)
+	o, err := s.Overview(t.Context(), store.OverviewFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []int64{o.Accepted, o.Delivered, o.Carried, o.Totals.Filtered, o.Totals.Dead, o.Pending}
+	if want := []int64{2, 1, 0, 0, 0, 2}; !equal(got, want) {
+		t.Errorf("accepted, delivered, carried, filtered, dead, pending = %v, want %v", got, want)
+	}
+	o, err = s.Overview(t.Context(), store.OverviewFilter{From: now.Add(-5 * time.Minute)})
+	if err != nil || o.Delivered != 1 || o.Totals.Filtered != 0 {
+		t.Errorf("the last five minutes: %+v, %v", o, err)
 	}
 }
 
