@@ -20,6 +20,7 @@ import (
 	"github.com/datafly/signal/consent"
 	"github.com/datafly/signal/event"
 	"github.com/datafly/signal/mapping"
+	"github.com/datafly/signal/process"
 	"github.com/datafly/signal/store"
 	"github.com/datafly/signal/store/sqlite"
 	"github.com/datafly/signal/trace"
@@ -73,12 +74,18 @@ func newBench(t *testing.T) *bench {
 			defer b.mu.Unlock()
 			return slices.Clone(b.status)
 		},
-		Replay: func(ctx context.Context, ids []string) (int, error) {
+		Replay: func(ctx context.Context, ids []string, dry bool) (process.Replayed, error) {
+			if dry { // one of each in ten was taken back meanwhile
+				n := len(ids) / 10
+				return process.Replayed{Sent: len(ids) - n, Filtered: map[string]int{"consent: marketing is not granted": n}}, nil
+			}
 			b.mu.Lock()
 			b.replayed = append(b.replayed, slices.Clone(ids))
 			b.mu.Unlock()
-			return s.DropDead(ctx, ids)
+			n, err := s.DropDead(ctx, ids)
+			return process.Replayed{Sent: n, Gone: len(ids) - n}, err
 		},
+		Find: func(context.Context, process.Selection) (*process.Found, error) { return &process.Found{}, nil },
 		Resume: func(id string) bool {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -18,9 +18,12 @@ import (
 func (s *server) consoleOptions() console.Options {
 	o := console.Options{
 		Store: s.store, Hub: s.hub, Pipelines: func() []store.Pipeline { return s.cfg.Pipelines },
-		Replay: s.worker.Replay, Status: s.status, Resume: s.resume, Forget: s.forget, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
+		Status: s.status, Resume: s.resume, Forget: s.forget, Verify: s.verify, Domain: liveperson.NewResolver("", integrations.Outbound{}).Resolve,
 		Endpoint: address(s.gatewayAt), Version: ops.Current().Version, Metrics: ops.Metrics(s.metrics()), Log: s.log,
 		Ready: []ops.Check{{Name: "journal", Run: func(context.Context) error { return s.journal.Ready() }}},
+	}
+	if s.opts.does("worker") { // nobody takes replays in another process
+		o.Replay, o.Find, o.Resend = s.worker.Replay, s.worker.Find, s.worker.Resend
 	}
 	for _, t := range s.cfg.Tokens {
 		o.Tokens = append(o.Tokens, console.Token{Name: t.Name, Token: t.Token, Role: auth.Role(t.Role)})

@@ -37,6 +37,7 @@ func New(d *desk.Desk, who *auth.Auth, version string) http.Handler {
 	a.overview()
 	a.events()
 	a.dead()
+	a.replays()
 	a.configuration()
 	a.people()
 	mux.HandleFunc("/v1/admin/", func(w http.ResponseWriter, r *http.Request) {

@@ -15,13 +15,15 @@ type DeadInput struct {
 	Integration string    `query:"integration" doc:"ID (shop/liveperson) or name."`
 	Event       string    `query:"event"`
 	Reason      string    `query:"reason" doc:"Exactly as in the groups."`
+	Cause       string    `query:"cause" doc:"The kind of failure: unknown_app_key."`
+	Status      int       `query:"status" minimum:"-1" maximum:"999" doc:"HTTP status of the last answer; -1 for those that got none."`
 	Q           string    `query:"q"`
 	From        time.Time `query:"from"`
 	To          time.Time `query:"to"`
 }
 
 func (in *DeadInput) query() desk.DeadQuery {
-	return desk.DeadQuery{Pipeline: in.Pipeline, Integration: in.Integration, Event: in.Event, Reason: in.Reason, Q: in.Q, From: in.From, To: in.To}
+	return desk.DeadQuery{Pipeline: in.Pipeline, Integration: in.Integration, Event: in.Event, Reason: in.Reason, Cause: in.Cause, Status: in.Status, Q: in.Q, From: in.From, To: in.To}
 }
 
 type deadID struct {
@@ -33,8 +35,8 @@ type deadID struct {
 type bulk struct {
 	desk.DeadQuery
 	Filter *desk.DeadQuery `json:"filter,omitempty" doc:"The filter may stand here too."`
-	All    bool            `json:"all,omitempty" doc:"Needed when nothing is filtered."`
-	DryRun bool            `json:"dry_run,omitempty" doc:"Counts what matches and does nothing."`
+	All    bool            `json:"all,omitempty" doc:"A drop needs it when nothing is filtered."`
+	desk.ReplayOptions
 }
 
 func (b *bulk) query() desk.DeadQuery {
@@ -68,31 +70,16 @@ func (s *server) dead() {
 		l, err := s.desk.DeadLetter(ctx, who, in.ID)
 		return &body[desk.DeadLetter]{l}, err
 	})
-	type act func(ctx context.Context, who auth.Actor, q desk.DeadQuery, dry bool) (desk.Result, error)
-	one := func(do act) func(context.Context, auth.Actor, *deadID) (*body[desk.Result], error) {
+	one := func(do func(ctx context.Context, who auth.Actor, id string) (desk.Result, error)) func(context.Context, auth.Actor, *deadID) (*body[desk.Result], error) {
 		return func(ctx context.Context, who auth.Actor, in *deadID) (*body[desk.Result], error) {
-			q, err := s.desk.One(ctx, who, in.ID)
-			if err != nil {
-				return nil, err
-			}
-			r, err := do(ctx, who, q, false)
+			r, err := do(ctx, who, in.ID)
 			return &body[desk.Result]{r}, err
 		}
 	}
-	many := func(do act) func(context.Context, auth.Actor, *bulkInput) (*body[desk.Result], error) {
-		return func(ctx context.Context, who auth.Actor, in *bulkInput) (*body[desk.Result], error) {
-			b := bulk{}
-			if in.Body != nil {
-				b = *in.Body
-			}
-			r, err := do(ctx, who, b.query(), b.DryRun)
-			return &body[desk.Result]{r}, err
-		}
-	}
-	register(s, http.MethodPost, "/dead-letters/{id}/replay", "Sends one again, through the current revision", one(s.desk.ReplayDead))
-	register(s, http.MethodPost, "/dead-letters/replay", "Sends all that match again; without a filter, all", many(s.desk.ReplayDead))
-	register(s, http.MethodDelete, "/dead-letters/{id}", "Drops one for good", one(s.desk.DropDead))
-	register(s, http.MethodPost, "/dead-letters/{id}/drop", "Drops one for good", one(s.desk.DropDead))
+	register(s, http.MethodPost, "/dead-letters/{id}/replay", "Sends one again, at once, through the current revision", one(s.desk.ReplayOne))
+	register(s, http.MethodPost, "/dead-letters/replay", "Begins to send all that match again; without a filter, all. Gives a replay, see GET /replays/{id}", s.replayMany)
+	register(s, http.MethodDelete, "/dead-letters/{id}", "Drops one for good", one(s.desk.DropOne))
+	register(s, http.MethodPost, "/dead-letters/{id}/drop", "Drops one for good", one(s.desk.DropOne))
 	register(s, http.MethodPost, "/dead-letters/drop", "Drops all that match for good; a filter, or \"all\", is needed", s.dropMany)
 }
 

@@ -52,6 +52,8 @@ type DeadQuery struct {
 	Integration string    `json:"integration,omitempty" doc:"ID (shop/liveperson) or name."`
 	Event       string    `json:"event,omitempty"`
 	Reason      string    `json:"reason,omitempty" doc:"Exactly as in the groups."`
+	Cause       string    `json:"cause,omitempty" doc:"The kind of failure, for scripts: unknown_app_key."`
+	Status      int       `json:"status,omitempty" minimum:"-1" maximum:"999" doc:"HTTP status of the last answer; -1 for those that got none."`
 	Q           string    `json:"q,omitempty" doc:"Part of an id, a name or the reason."`
 	From        time.Time `json:"from,omitzero"`
 	To          time.Time `json:"to,omitzero"`
@@ -64,7 +66,7 @@ type DeadQuery struct {
 func (d *Desk) deadFilter(q DeadQuery) (store.DeadFilter, error) {
 	id, err := d.integration(q.Integration, q.Pipeline)
 	return store.DeadFilter{
-		Pipeline: q.Pipeline, Integration: id, Event: q.Event, Reason: q.Reason, Q: q.Q,
+		Pipeline: q.Pipeline, Integration: id, Event: q.Event, Reason: q.Reason, Cause: q.Cause, Status: q.Status, Q: q.Q,
 		From: q.From, To: q.To, Cursor: q.Cursor, Limit: q.Limit,
 	}, err
 }
@@ -185,81 +187,43 @@ func (d *Desk) CountDead(ctx context.Context, who auth.Actor, q DeadQuery) (int,
 	return d.o.Store.CountDead(ctx, f)
 }
 
-// matching gives the ids of all dead letters that match, beyond any page.
+// matching gives the ids of all dead letters that match, beyond any page, in the
+// order in which their events were received.
 func (d *Desk) matching(ctx context.Context, q DeadQuery) ([]string, error) {
 	if len(q.IDs) > 0 {
-		var ids []string
-		for _, id := range q.IDs {
-			_, ok, err := d.o.Store.DeadLetter(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				ids = append(ids, id)
-			}
-		}
-		return ids, nil
+		return d.o.Store.SortDead(ctx, q.IDs)
 	}
-	q.Cursor, q.Limit = "", 500
 	f, err := d.deadFilter(q)
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for {
-		page, next, err := d.o.Store.DeadLetters(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range page {
-			ids = append(ids, l.ID)
-		}
-		if next == "" {
-			return ids, nil
-		}
-		f.Cursor = next
-	}
+	return d.o.Store.DeadIDs(ctx, f)
 }
 
-// Result is what came of a replay or a drop.
+// Result is what came of a replay of one, or of a drop.
 type Result struct {
 	Matched int  `json:"matched" doc:"Dead letters that match."`
 	Done    int  `json:"done" doc:"How many were replayed or dropped."`
 	DryRun  bool `json:"dry_run,omitempty"`
 }
 
-// atOnce is how many dead letters one call of Replay is given.
-const atOnce = 500
-
-// ReplayDead sends again all dead letters that match, through the current
-// revision; a dry run only counts. On an error Done says how many went before.
-func (d *Desk) ReplayDead(ctx context.Context, who auth.Actor, q DeadQuery, dry bool) (Result, error) {
-	if err := allow(who, auth.Editor); err != nil {
+// ReplayOne sends one dead letter again, at once, through the current revision.
+func (d *Desk) ReplayOne(ctx context.Context, who auth.Actor, id string) (Result, error) {
+	if err := d.mayReplay(who); err != nil {
 		return Result{}, err
 	}
-	if d.o.Replay == nil {
-		return Result{}, fault(ErrAbsent, "This process does not deliver, so it cannot replay. Ask one with the role worker.")
+	if _, err := d.DeadLetter(ctx, who, id); err != nil {
+		return Result{}, err
 	}
-	ids, err := d.matching(ctx, q)
-	out := Result{Matched: len(ids), DryRun: dry}
-	if err != nil || dry {
-		return out, err
+	r, err := d.o.Replay(ctx, []string{id}, false)
+	if err != nil {
+		return Result{Matched: 1}, err
 	}
-	// The oldest first: they go in the order they came in.
-	for i, j := 0, len(ids)-1; i < j && len(q.IDs) == 0; i, j = i+1, j-1 {
-		ids[i], ids[j] = ids[j], ids[i]
+	for why := range r.Kept {
+		return Result{Matched: 1}, fault(ErrInvalid, "It stays a dead letter. %s.", upper(why))
 	}
-	for len(ids) > 0 {
-		n := min(atOnce, len(ids))
-		done, err := d.o.Replay(ctx, ids[:n])
-		out.Done += done
-		if err != nil {
-			return out, err
-		}
-		ids = ids[n:]
-	}
-	d.o.Log.Info("dead letters replayed", "by", who.Name, "count", out.Done)
-	return out, nil
+	d.o.Log.Info("dead letters replayed", "by", who.Name, "count", 1)
+	return Result{Matched: 1, Done: r.Events() - r.Gone}, nil
 }
 
 // DropDead deletes all dead letters that match for good. Their events stay
@@ -280,13 +244,15 @@ func (d *Desk) DropDead(ctx context.Context, who auth.Actor, q DeadQuery, dry bo
 	return out, err
 }
 
-// One is a query for one dead letter; it is an error when there is none.
-func (d *Desk) One(ctx context.Context, who auth.Actor, id string) (DeadQuery, error) {
+// DropOne deletes one dead letter for good; it is an error when there is none.
+func (d *Desk) DropOne(ctx context.Context, who auth.Actor, id string) (Result, error) {
 	if err := allow(who, auth.Editor); err != nil {
-		return DeadQuery{}, err
+		return Result{}, err
 	}
-	_, err := d.DeadLetter(ctx, who, id)
-	return DeadQuery{IDs: []string{id}}, err
+	if _, err := d.DeadLetter(ctx, who, id); err != nil {
+		return Result{}, err
+	}
+	return d.DropDead(ctx, who, DeadQuery{IDs: []string{id}}, false)
 }
 
 // DeadOf gives the dead letters of one event, by the ID of the integration.

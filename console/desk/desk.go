@@ -18,6 +18,7 @@ import (
 	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/ledger"
 	"github.com/datafly/signal/ops"
+	"github.com/datafly/signal/process"
 	"github.com/datafly/signal/store"
 	"github.com/datafly/signal/trace"
 )
@@ -31,9 +32,13 @@ type Options struct {
 
 	// Pipelines gives the pipelines in force. It is called often.
 	Pipelines func() []store.Pipeline
-	// Replay sends dead letters again through the current revision and gives
-	// how many it took on. They leave the dead letters.
-	Replay func(ctx context.Context, ids []string) (n int, err error)
+	// Replay sends dead letters again through the current revision, at most
+	// process.ReplayAtOnce, in the order given. Those that are sent or filtered
+	// leave the dead letters. A dry run changes nothing.
+	Replay func(ctx context.Context, ids []string, dry bool) (process.Replayed, error)
+	// Find looks for stored events, and Resend sends the next n of them again.
+	Find   func(ctx context.Context, s process.Selection) (*process.Found, error)
+	Resend func(ctx context.Context, f *process.Found, n int, dry bool) (process.Replayed, error)
 	// Resume ends the pause of an integration, by its ID, and reports whether it
 	// runs here.
 	Resume func(id string) bool
@@ -75,7 +80,8 @@ type Proof = ledger.Proof
 
 // A Desk serves the operations. It is safe for many goroutines.
 type Desk struct {
-	o Options
+	o       Options
+	replays replays
 }
 
 // New makes a Desk.

@@ -161,8 +161,8 @@ func (d *Desk) DropMatching(ctx context.Context, who auth.Actor, q DeadQuery, al
 }
 
 func (q DeadQuery) filters() bool {
-	return slices.ContainsFunc([]string{q.Pipeline, q.Integration, q.Event, q.Reason, q.Q}, func(s string) bool { return s != "" }) ||
-		!q.From.IsZero() || !q.To.IsZero() || len(q.IDs) > 0
+	return slices.ContainsFunc([]string{q.Pipeline, q.Integration, q.Event, q.Reason, q.Cause, q.Q}, func(s string) bool { return s != "" }) ||
+		q.Status != 0 || !q.From.IsZero() || !q.To.IsZero() || len(q.IDs) > 0
 }
 
 // Tokens gives the names and roles of the API tokens.

@@ -4,15 +4,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/datafly/signal/attempt"
 	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/console/desk"
+	"github.com/datafly/signal/store"
 )
 
-var deadKeys = []string{"pipeline", "integration", "event", "reason", "q"}
+var deadKeys = []string{"pipeline", "integration", "event", "reason", "status", "q", "range"}
 
 // deadFilters reads the filters of an address or a form.
 func deadFilters(q url.Values) url.Values {
@@ -25,11 +27,16 @@ func deadFilters(q url.Values) url.Values {
 	return out
 }
 
-func deadQuery(q url.Values) desk.DeadQuery {
-	return desk.DeadQuery{
+func (s *site) deadQuery(q url.Values) desk.DeadQuery {
+	out := desk.DeadQuery{
 		Pipeline: q.Get("pipeline"), Integration: q.Get("integration"), Event: q.Get("event"),
 		Reason: q.Get("reason"), Q: strings.TrimSpace(q.Get("q")), IDs: q["id"],
 	}
+	out.Status, _ = strconv.Atoi(q.Get("status")) // what is no number does not filter
+	if n := desk.Range(q.Get("range")).Length(); n > 0 {
+		out.From = s.desk.Now().Add(-n)
+	}
+	return out
 }
 
 func (s *site) dead(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
@@ -41,7 +48,7 @@ func (s *site) dead(w http.ResponseWriter, r *http.Request, who auth.Actor) erro
 	v.Hidden = hidden(f, "q")
 	v.Notice = done(r.URL.Query())
 
-	q := deadQuery(f)
+	q := s.deadQuery(f)
 	groups, err := s.desk.DeadGroups(r.Context(), who, desk.DeadQuery{Pipeline: q.Pipeline})
 	if err != nil {
 		return err
@@ -72,24 +79,47 @@ func (s *site) dead(w http.ResponseWriter, r *http.Request, who auth.Actor) erro
 	}
 	ask := with(with(f, "do", "replay"), "back", v.Self)
 	v.All, v.DropAll = address("/dead-letters/confirm", ask), address("/dead-letters/confirm", with(ask, "do", "drop"))
-	if v.Chips, err = s.deadChips(who, f); err != nil {
+	if v.Chips, err = s.deadChips(who, f, groups); err != nil {
 		return err
 	}
+	v.Replays = s.running(who)
 	render(w, r, http.StatusOK, deadPage(v))
 	return nil
 }
 
-func (s *site) deadChips(who auth.Actor, f url.Values) ([]chip, error) {
+func (s *site) deadChips(who auth.Actor, f url.Values, groups []desk.DeadGroup) ([]chip, error) {
 	integration, err := s.integrationChip(who, f, "/dead-letters")
 	if err != nil {
 		return nil, err
 	}
 	event := chip{Name: "Event", Value: f.Get("event"), Choices: choices("/dead-letters", f, "event", s.desk.Names(f.Get("pipeline")))}
-	out := []chip{integration, event}
+	out := []chip{integration, event, answerChip(f, groups), timeChip(f, "/dead-letters")}
 	if reason := f.Get("reason"); reason != "" {
 		out = append([]chip{{Name: "Reason", Value: desk.Say(reason), Choices: []choice{{Label: "Any reason", Href: address("/dead-letters", with(f, "reason", ""))}}}}, out...)
 	}
 	return out, nil
+}
+
+// answerChip filters by the status of the last answer.
+func answerChip(f url.Values, groups []desk.DeadGroup) chip {
+	c := chip{Name: "Answer", Choices: []choice{{Label: "Any answer", Href: address("/dead-letters", with(f, "status", "")), On: f.Get("status") == ""}}}
+	var seen []int
+	for _, g := range groups {
+		seen = append(seen, g.Status)
+	}
+	slices.Sort(seen)
+	for _, status := range slices.Compact(seen) {
+		key, label := strconv.Itoa(status), strconv.Itoa(status)
+		if status == 0 {
+			key, label = strconv.Itoa(store.NoAnswer), "no answer"
+		}
+		on := f.Get("status") == key
+		if on {
+			c.Value = label
+		}
+		c.Choices = append(c.Choices, choice{Label: label, Href: address("/dead-letters", with(f, "status", key)), On: on})
+	}
+	return c
 }
 
 // done words what was done a moment ago. Only a number is taken from the
@@ -101,7 +131,7 @@ func done(q url.Values) string {
 	}
 	switch q.Get("did") {
 	case "replay":
-		return some(n, "dead letter") + " replayed. They are pending again."
+		return some(n, "dead letter") + " replayed."
 	case "drop":
 		return some(n, "dead letter") + " dropped."
 	}
@@ -180,27 +210,33 @@ func unquote(b json.RawMessage) []byte {
 	return b
 }
 
-// confirm asks before many are replayed or any is dropped, and says how many.
+// confirm asks before any is dropped and says how many. Before many are replayed
+// it has a dry run say what would come of it.
 func (s *site) confirm(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
-	return s.ask(w, r, who, r.URL.Query(), "", http.StatusOK)
+	form := r.URL.Query()
+	if form.Get("do") != "replay" {
+		return s.ask(w, r, who, form, "", http.StatusOK)
+	}
+	job, err := s.desk.ReplayDead(r.Context(), who, s.deadQuery(form), desk.ReplayOptions{DryRun: true})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, address("/dead-letters/replays/"+job.ID, url.Values{"back": {backTo(form)}}), http.StatusSeeOther)
+	return nil
 }
 
+// ask asks before any is dropped.
 func (s *site) ask(w http.ResponseWriter, r *http.Request, who auth.Actor, form url.Values, wrong string, status int) error {
-	v := confirmView{frame: s.frame(r, who, "Dead letters", "dead-letters"), Do: form.Get("do"), Back: backTo(form), Wrong: wrong}
-	act := s.desk.ReplayDead
-	switch v.Do {
-	case "replay":
-	case "drop":
-		act = s.desk.DropDead
-	default:
-		return &desk.Fault{Kind: desk.ErrInvalid, Say: "Nothing was chosen to do."}
+	v := confirmView{frame: s.frame(r, who, "Dead letters", "dead-letters"), Back: backTo(form), Wrong: wrong}
+	if form.Get("do") != "drop" {
+		return errNothing
 	}
-	result, err := act(r.Context(), who, deadQuery(form), true)
+	result, err := s.desk.DropDead(r.Context(), who, s.deadQuery(form), true)
 	if err != nil {
 		return err
 	}
 	v.Count = result.Matched
-	v.Word = v.Do == "drop" && v.Count > wordAbove
+	v.Word = v.Count > wordAbove
 	v.Fields = hidden(deadFilters(form), "")
 	for _, id := range form["id"] {
 		v.Fields = append(v.Fields, [2]string{"id", id})
@@ -218,21 +254,26 @@ func (s *site) ask(w http.ResponseWriter, r *http.Request, who auth.Actor, form 
 	return nil
 }
 
+var errNothing = &desk.Fault{Kind: desk.ErrInvalid, Say: "Nothing was chosen to do."}
+
 // wordAbove is how many may be dropped without typing the word.
 const wordAbove = 10
 
-// act replays or drops, and goes back with the number.
+// act drops, or replays one, and goes back with the number.
 func (s *site) act(w http.ResponseWriter, r *http.Request, who auth.Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return &desk.Fault{Kind: desk.ErrInvalid, Say: "The form could not be read. Go back and try again."}
 	}
-	q := deadQuery(r.PostForm)
+	q := s.deadQuery(r.PostForm)
 	var result desk.Result
 	var err error
-	switch do := r.PostForm.Get("do"); do {
-	case "replay":
-		result, err = s.desk.ReplayDead(r.Context(), who, q, false)
-	case "drop":
+	switch do := r.PostForm.Get("do"); {
+	case do == "replay" && len(q.IDs) == 1:
+		result, err = s.desk.ReplayOne(r.Context(), who, q.IDs[0])
+	case do == "replay": // a form of many goes by its dry run
+		r.URL.RawQuery = r.PostForm.Encode()
+		return s.confirm(w, r, who)
+	case do == "drop":
 		result, err = s.desk.DropDead(r.Context(), who, q, true)
 		if err == nil && result.Matched > wordAbove && r.PostForm.Get("word") != "drop" {
 			return s.ask(w, r, who, r.PostForm, "Type the word drop.", http.StatusBadRequest)
@@ -241,7 +282,7 @@ func (s *site) act(w http.ResponseWriter, r *http.Request, who auth.Actor) error
 			result, err = s.desk.DropDead(r.Context(), who, q, false)
 		}
 	default:
-		err = &desk.Fault{Kind: desk.ErrInvalid, Say: "Nothing was chosen to do."}
+		err = errNothing
 	}
 	if err != nil {
 		return err

@@ -164,19 +164,24 @@ func (s *site) chips(who auth.Actor, f url.Values) ([]chip, error) {
 	for _, o := range desk.Outcomes {
 		outcome.Choices = append(outcome.Choices, choice{Label: upper(string(o)), Href: address("/debugger", with(f, "outcome", string(o))), On: f.Get("outcome") == string(o), Tag: string(o)})
 	}
+	out := []chip{integration, event, outcome, timeChip(f, "/debugger")}
+	if id := f.Get("visitor"); id != "" {
+		out = append(out, chip{Name: "Visitor", Value: short(id), Choices: []choice{{Label: "All visitors", Href: address("/debugger", with(f, "visitor", ""))}}})
+	}
+	return out, nil
+}
+
+// timeChip filters by how long ago it was.
+func timeChip(f url.Values, path string) chip {
 	when := chip{Name: "Time"}
 	for _, o := range []struct{ key, label string }{{"", "All that is kept"}, {"1h", "Last hour"}, {"24h", "Last 24 h"}, {"7d", "Last 7 days"}} {
 		on := f.Get("range") == o.key
 		if on && o.key != "" {
 			when.Value = o.label
 		}
-		when.Choices = append(when.Choices, choice{Label: o.label, Href: address("/debugger", with(f, "range", o.key)), On: on})
+		when.Choices = append(when.Choices, choice{Label: o.label, Href: address(path, with(f, "range", o.key)), On: on})
 	}
-	out := []chip{integration, event, outcome, when}
-	if id := f.Get("visitor"); id != "" {
-		out = append(out, chip{Name: "Visitor", Value: short(id), Choices: []choice{{Label: "All visitors", Href: address("/debugger", with(f, "visitor", ""))}}})
-	}
-	return out, nil
+	return when
 }
 
 func (s *site) integrationChip(who auth.Actor, f url.Values, path string) (chip, error) {

@@ -125,4 +125,22 @@ if (all) {
   tell();
 }
 
+// A replay under way: what says how far it is, is fetched again once a second.
+// The page is loaded anew when it has ended.
+const follow = document.querySelector('[data-follow]');
+async function look() {
+  const at = new URL(location.href);
+  at.searchParams.set('now', '1');
+  try {
+    const answer = await fetch(at, { headers: { Accept: 'text/html' } });
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const part = page.querySelector('[data-follow]');
+    if (!part) { location.reload(); return; }
+    follow.replaceChildren(...part.childNodes);
+    localise(follow);
+  } catch { /* the server is away for a moment */ }
+  setTimeout(look, 1000);
+}
+if (follow) setTimeout(look, 1000);
+
 localise();
