@@ -70,6 +70,10 @@ func TestAPIByRole(t *testing.T) {
 		{"DELETE", "/dead-letters/{id}", "/dead-letters/" + dead[3].ID, "", 403, 200, 404},
 		{"POST", "/dead-letters/{id}/drop", "/dead-letters/" + dead[4].ID + "/drop", "", 403, 200, 404},
 		{"POST", "/dead-letters/drop", "/dead-letters/drop", `{"ids":["` + dead[5].ID + `"]}`, 403, 200, 200},
+		{"GET", "/replays", "/replays", "", 200, 200, 200},
+		{"POST", "/replays", "/replays", `{"integration":"shop/liveperson","from":"2026-02-24T08:00:00Z","to":"2026-02-24T09:00:00Z","dry_run":true}`, 403, 200, 200},
+		{"GET", "/replays/{id}", "/replays/none", "", 404, 404, 404},
+		{"POST", "/replays/{id}/cancel", "/replays/none/cancel", "", 403, 404, 404},
 		{"GET", "/pipelines", "/pipelines", "", 200, 200, 200},
 		{"POST", "/pipelines", "/pipelines", "", 403, 409, 409},
 		{"GET", "/pipelines/{id}", "/pipelines/shop", "", 200, 200, 200},
@@ -226,30 +230,12 @@ func TestPagesByRole(t *testing.T) {
 	}
 }
 
-func TestBulkReplayTakesAllThatMatch(t *testing.T) {
-	b := newBench(t)
-	b.seed()
-	const filter = `{"filter":{"reason":"LivePerson refused lead.currency.","integration":"liveperson"},"dry_run":true}`
-	if status, body := b.call("POST", "/v1/admin/dead-letters/replay", tokens[auth.Editor], filter); status != 200 || !strings.Contains(body, `"matched":96,"done":0`) {
-		t.Fatalf("dry run = %d %s", status, body)
-	}
-	if status, body := b.call("POST", "/v1/admin/dead-letters/replay", tokens[auth.Editor], strings.Replace(filter, `,"dry_run":true`, "", 1)); status != 200 || !strings.Contains(body, `"matched":96,"done":96`) {
-		t.Fatalf("replay = %d %s", status, body)
-	}
-	if status, body := b.call("POST", "/v1/admin/dead-letters/drop", tokens[auth.Editor], `{}`); status != 400 || !strings.Contains(body, "Name a filter") {
-		t.Errorf("drop without a filter = %d %s, want 400", status, body)
-	}
-	if status, body := b.call("POST", "/v1/admin/dead-letters/replay", tokens[auth.Editor], ""); status != 200 || !strings.Contains(body, `"matched":28,"done":28`) {
-		t.Errorf("replay of the rest = %d %s", status, body)
-	}
-}
-
 // A page of another site may not make a browser act here.
 func TestCrossSiteWritesAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.seed()
 	c := b.person(auth.Editor)
-	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/integrations/resume", "/integrations/learn-again", "/v1/admin/integrations/orders/learn-again", "/v1/admin/dead-letters/replay"} {
+	for _, path := range []string{"/sign-in", "/sign-out", "/dead-letters/act", "/dead-letters/replays/x/go", "/dead-letters/replays/x/stop", "/integrations/resume", "/integrations/learn-again", "/v1/admin/integrations/orders/learn-again", "/v1/admin/dead-letters/replay"} {
 		for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
 			r, _ := http.NewRequestWithContext(t.Context(), "POST", b.URL+path, strings.NewReader("do=replay"))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -482,7 +468,7 @@ func TestEveryFilterFilters(t *testing.T) {
 	}
 	for path, queries := range map[string][]string{
 		"/events?limit=500":       {"pipeline=shop-eu", "integration=orders", "event=order_completed", "outcome=dead", "visitor=C-4711x", "q=oolong", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
-		"/dead-letters?limit=500": {"pipeline=shop-eu", "integration=liveperson-eu", "event=cart_viewed", "reason=It", "q=90b1d7fe", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
+		"/dead-letters?limit=500": {"pipeline=shop-eu", "integration=liveperson-eu", "event=cart_viewed", "reason=It", "cause=invalid_field", "status=404", "status=-1", "q=90b1d7fe", "from=2100-01-01T00:00:00Z", "to=2000-01-01T00:00:00Z"},
 		"/dead-letters/groups?q=": {"pipeline=shop-eu", "integration=liveperson-eu"},
 	} {
 		all := total(path)

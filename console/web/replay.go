@@ -51,7 +51,7 @@ func (s *site) replayJob(w http.ResponseWriter, r *http.Request, who auth.Actor)
 	v := replayView{frame: s.frame(r, who, jobTitle(j), "dead-letters"), Replay: j, Back: backTo(r.URL.Query()), MayAct: who.Role.May(auth.Editor)}
 	v.Lines = jobLines(&j)
 	v.Word = jobWord(j)
-	v.Would = j.Sent + j.Filtered
+	v.Would = j.Sent
 	if ev := j.Events; ev != nil && !j.Oldest.IsZero() && ev.From.Before(j.Oldest) {
 		v.Missing = true
 	}

@@ -20,7 +20,7 @@ type replayView struct {
 	Back    string
 	Word    string
 	Lines   []jobLine
-	Would   int // events that a dry run would send or filter
+	Would   int // events that a dry run would send
 	Missing bool
 	MayAct  bool
 }
