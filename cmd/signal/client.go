@@ -90,6 +90,14 @@ func (c *client) request(ctx context.Context, method, path string, query url.Val
 	return nil, refused(resp)
 }
 
+// refusal is an answer that is not a success.
+type refusal struct {
+	status int
+	say    string
+}
+
+func (r refusal) Error() string { return r.say }
+
 // refused words an answer that is not a success.
 func refused(resp *http.Response) error {
 	var said struct {
@@ -98,7 +106,7 @@ func refused(resp *http.Response) error {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&said); err != nil || said.Error.Code == "" {
 		return fmt.Errorf("the server answers %s: is this the address of a Signal console?", resp.Status)
 	}
-	return fmt.Errorf("the server answers %d %s: %s", resp.StatusCode, said.Error.Code, said.Error.Message)
+	return refusal{resp.StatusCode, fmt.Sprintf("the server answers %d %s: %s", resp.StatusCode, said.Error.Code, said.Error.Message)}
 }
 
 // get reads one JSON answer.

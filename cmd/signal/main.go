@@ -28,6 +28,8 @@ type cli struct {
 	Check      checkCmd      `cmd:"" help:"Check a configuration and print the effective one, secrets masked."`
 	Map        mapCmd        `cmd:"" help:"Dry run: events on stdin, one a line, the requests they would become on stdout."`
 	Tail       tailCmd       `cmd:"" help:"The live Event Debugger in a terminal."`
+	Dead       deadCmd       `cmd:"" help:"The dead letters: list, show, replay, drop."`
+	Replay     replayCmd     `cmd:"" help:"Send stored events to one integration again, through the current revision."`
 	Verify     verifyCmd     `cmd:"" help:"Prove that every accepted event has exactly one outcome per integration, or is pending."`
 	LivePerson livePersonCmd `cmd:"" name:"liveperson" help:"Tools for LivePerson."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/datafly/signal/ledger"
 )
 
 // waitForAnswer: waitfor URL waits until the URL answers 200.
@@ -29,6 +32,35 @@ func waitForAnswer(ts *testscript.TestScript, _ bool, args []string) {
 		case <-tick.C:
 		case <-deadline:
 			ts.Fatalf("%s does not answer: %v", args[0], err)
+		}
+	}
+}
+
+// waitForEnds: settled waits until the server of $SIGNAL_URL has nothing pending.
+func waitForEnds(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 0 {
+		ts.Fatalf("usage: settled")
+	}
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequest(http.MethodGet, ts.Getenv("SIGNAL_URL")+"/v1/admin/verify", nil)
+		ts.Check(err)
+		req.Header.Set("Authorization", "Bearer "+ts.Getenv("SIGNAL_TOKEN"))
+		resp, err := http.DefaultClient.Do(req)
+		ts.Check(err)
+		var p ledger.Proof
+		err = json.NewDecoder(resp.Body).Decode(&p)
+		_ = resp.Body.Close()
+		ts.Check(err)
+		if p.Unprocessed == 0 && p.Outcomes["pending"] == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("not everything ended: %+v", p)
 		}
 	}
 }

@@ -28,5 +28,6 @@ func TestScripts(t *testing.T) {
 	}, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"waitfor": waitForAnswer,
 		"post":    postEvent,
+		"settled": waitForEnds,
 	}})
 }

@@ -85,6 +85,7 @@ var deadTests = []test{
 		a, b, c := dead("a", 1, 0), dead("b", 2, 0), dead("c", 3, 0)
 		b.Integration, b.Pipeline, b.Event = "blog/hook", "blog", "lead_generated"
 		c.Reason, c.AnonymousID, c.MessageID = "Timed out after 100% of 24 h_", "Bob", "0198-XYZ"
+		c.Status, c.Cause = 0, "no_answer"
 		must(t, s.AddDead(ctx, []store.DeadLetter{a, b, c}))
 		for _, tt := range []struct {
 			name string
@@ -97,6 +98,9 @@ var deadTests = []test{
 			{"event in another spelling", store.DeadFilter{Event: "Lead Generated"}, "b"},
 			{"reason exactly", store.DeadFilter{Reason: a.Reason}, "b a"},
 			{"reason in part finds none", store.DeadFilter{Reason: "LivePerson"}, ""},
+			{"cause", store.DeadFilter{Cause: "field_refused"}, "b a"},
+			{"status of the answer", store.DeadFilter{Status: 400}, "b a"},
+			{"no answer", store.DeadFilter{Status: store.NoAnswer}, "c"},
 			{"text in the visitor, in any case", store.DeadFilter{Q: "bOB"}, "c"},
 			{"text in the message id", store.DeadFilter{Q: "98-xy"}, "c"},
 			{"text in the reason", store.DeadFilter{Q: "refused THE"}, "b a"},
@@ -145,6 +149,51 @@ var deadTests = []test{
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("pages:\n got %v\nwant %v", got, want)
+		}
+	}},
+	{"ids come in the order of receipt, whenever each died", func(t *testing.T, open Opener) {
+		s := opened(t, open)
+		ctx := t.Context()
+		a, b, c, d := dead("a", 7, 0), dead("b", 2, 0), dead("c", 7, 0), dead("d", 900, 0)
+		a.Place.Index, d.LastAt, d.Integration = 9, began, "shop/hook"
+		must(t, s.AddDead(ctx, []store.DeadLetter{a, b, c, d}))
+		if got := get(s.DeadIDs(ctx, store.DeadFilter{}))(t); !slices.Equal(got, []string{"b", "c", "a", "d"}) {
+			t.Errorf("all: %q", got)
+		}
+		if got := get(s.DeadIDs(ctx, store.DeadFilter{Integration: "shop/lp", Limit: 1}))(t); !slices.Equal(got, []string{"b", "c", "a"}) {
+			t.Errorf("filtered: %q", got)
+		}
+		many := append(slices.Repeat([]string{"nobody"}, 1200), "d", "a", "b", "a")
+		if got := get(s.SortDead(ctx, many))(t); !slices.Equal(got, []string{"b", "a", "d"}) {
+			t.Errorf("of a list: %q", got)
+		}
+		if got := have(s.DeadAt(ctx, "shop/lp", a.Place, 0))(t); got.ID != "a" {
+			t.Errorf("at a place: %q", got.ID)
+		}
+		if _, ok, err := s.DeadAt(ctx, "shop/lp", a.Place, 1); ok || err != nil {
+			t.Errorf("another generation: %t, %v", ok, err)
+		}
+	}},
+	{"letters are taken with a note and come back as they were", func(t *testing.T, open Opener) {
+		s := opened(t, open)
+		ctx := t.Context()
+		a, b := dead("a", 1, 0), dead("b", 2, 0)
+		must(t, s.AddDead(ctx, []store.DeadLetter{a, b}))
+		must(t, s.TakeDead(ctx, []string{"a", "b"}, "note", "what for"))
+		s = reopened(t, s, open)
+		if n := get(s.CountDead(ctx, store.DeadFilter{}))(t); n != 0 {
+			t.Errorf("%d are still there", n)
+		}
+		if got := have(s.Meta(ctx, "note"))(t); got != "what for" {
+			t.Errorf("note = %q", got)
+		}
+		must(t, s.ReturnDead(ctx, []store.DeadLetter{b}, "note"))
+		must(t, s.ReturnDead(ctx, nil, "note"))
+		if got := have(s.DeadLetter(ctx, "b"))(t); !reflect.DeepEqual(got, b) {
+			t.Errorf("it came back as %+v", got)
+		}
+		if _, ok, err := s.Meta(ctx, "note"); ok || err != nil {
+			t.Errorf("the note is still there, %v", err)
 		}
 	}},
 	{"a foreign cursor is refused", func(t *testing.T, open Opener) {
