@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/datafly/signal/auth"
 	"github.com/datafly/signal/console/desk"
 	"github.com/datafly/signal/store"
@@ -180,6 +182,23 @@ func TestTheWayOfAReplayThroughThePages(t *testing.T) {
 	left, err := b.store.CountDead(t.Context(), store.DeadFilter{Reason: refusedCurrency})
 	if err != nil || left == 0 || left == 96 || !strings.Contains(body, fmt.Sprintf("Stopped. %d were not sent and are as they were.", left)) {
 		t.Errorf("after Stop %d are left, %v", left, err)
+	}
+}
+
+// With script the progress moves in place, and the result shows by itself.
+func TestAReplayInABrowser(t *testing.T) {
+	b := newBench(t)
+	b.seed()
+	b.account(auth.Editor)
+	p := newTab(t, b)
+	p.signIn(auth.Editor)
+	p.open("/dead-letters/confirm?do=replay&reason=" + url.QueryEscape(refusedCurrency))
+	p.do("Replay 87", chromedp.Click("form .btn.main"), chromedp.WaitReady("progress"))
+	eval[bool](p, `document.documentElement.dataset.same = '1', true`)
+	eval[bool](p, `new Promise((done) => { const look = () => document.querySelector('progress')?.value > 20 ? done(document.documentElement.dataset.same === '1') : setTimeout(look, 50); look(); })`)
+	p.do("the result", chromedp.WaitReady(`a[href^="/debugger?"][href*="outcome=filtered"]`))
+	if left, err := b.store.CountDead(t.Context(), store.DeadFilter{Reason: refusedCurrency}); left != 0 || err != nil || len(p.said) > 0 {
+		t.Errorf("%d are left, %v; the browser says %q", left, err, p.said)
 	}
 }
 

@@ -61,10 +61,14 @@ func (b *books) accept(n int) {
 	b.append(b.logs.Events, struct{}{}, items...)
 }
 
-func (b *books) hand(places ...event.Place) {
+func (b *books) hand(places ...event.Place) { b.handGen(0, places...) }
+
+func (b *books) handAgain(places ...event.Place) { b.handGen(1, places...) }
+
+func (b *books) handGen(gen int, places ...event.Place) {
 	var items [][]byte
 	for _, p := range places {
-		it := integrations.Item{Place: p, Payload: json.RawMessage(`{}`)}
+		it := integrations.Item{Place: p, Gen: gen, Payload: json.RawMessage(`{}`)}
 		raw, err := it.Append(nil)
 		if err != nil {
 			b.t.Fatal(err)
@@ -158,6 +162,17 @@ func TestVerify(t *testing.T) {
 				b.enter(0, again(0, trace.Delivered))
 			},
 			want: map[string]int{"pending": 1}, fault: "it would never be sent",
+		},
+		{
+			name: "a replay that ended before a kill let process say that it began",
+			write: func(b *books) {
+				b.accept(1)
+				b.enter(1, pending(0))
+				b.enter(0, ended(0, trace.Dead))
+				b.handAgain(at(0))
+				b.enter(0, Entry{Place: at(0), Gen: 1, Outcome: trace.Delivered, Ended: true})
+			},
+			want: map[string]int{"delivered": 1},
 		},
 		{
 			name: "what still waited was sent again",

@@ -77,6 +77,7 @@ type verifier struct {
 	pairs      map[pair]*state
 	seen       map[event.Place]bool // events with an entry of process
 	missing    []pair               // pending, and not in REPORTS
+	there      map[pair]bool        // in REPORTS
 }
 
 // state is what the LEDGER says of a pair. Each of the two may come first.
@@ -167,6 +168,7 @@ func (v *verifier) events(ctx context.Context, l *journal.Log, last uint64) erro
 // reports holds what is pending against REPORTS: it must still be there.
 func (v *verifier) reports(ctx context.Context, j Journals) error {
 	there := map[pair]bool{}
+	v.there = there
 	for id, l := range j.Reports {
 		err := l.Each(ctx, 1, func(f journal.Frame) error {
 			for _, raw := range f.Items {
@@ -223,6 +225,14 @@ func (v *verifier) recheck(ctx context.Context, l *journal.Log) error {
 // count adds up the pairs of events that EVENTS still holds. A pair that was
 // replayed counts with its last generation.
 func (v *verifier) count() {
+	// A replay that ended before a kill let process say that it began: REPORTS
+	// has it still, and process says so with its next start.
+	for k, s := range v.pairs {
+		if before := v.pairs[pair{k.place, k.integration, k.gen - 1}]; s.begun == "" && before != nil && v.there[k] {
+			s.begun, before.replays = trace.Pending, true
+			v.Replayed++
+		}
+	}
 	for k, s := range v.pairs {
 		if s.begun == "" && k.place.Seq >= v.firstEvent && k.place.Seq <= v.upto {
 			v.fault("event %d.%d ended for %s without ever being handed on", k.place.Seq, k.place.Index, k.integration)

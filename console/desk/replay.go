@@ -98,7 +98,6 @@ type replays struct {
 // replayJob is a Replay with what runs it. Its fields are guarded by replays.mu.
 type replayJob struct {
 	Replay
-	sum   process.Replayed
 	stop  context.CancelFunc
 	ended chan struct{}
 }

@@ -130,15 +130,19 @@ func jobWord(j desk.Replay) string {
 	if j.DryRun {
 		return "A dry run of " + some(j.Matched, jobNoun(j)) + " is done, nothing was sent yet:"
 	}
-	return "It is through."
+	return "It is through. What was sent is pending until the vendor has answered."
 }
 
 // jobLines puts the numbers of a replay into words.
 func jobLines(j *desk.Replay) []jobLine {
-	would, are := " would be ", " were "
-	verb := are
-	if j.DryRun {
-		verb = would
+	verb := func(n int) string {
+		switch {
+		case j.DryRun:
+			return " would be "
+		case n == 1:
+			return " was "
+		}
+		return " were "
 	}
 	var out []jobLine
 	add := func(n int, outcome, what, more string) {
@@ -150,15 +154,16 @@ func jobLines(j *desk.Replay) []jobLine {
 	if j.Sent == 0 || plain < 0 {
 		plain = 0
 	}
-	add(plain, "delivered", verb+"sent.", "")
-	add(j.Repeats, "delivered", verb+"sent a second time.", "The vendor has them already.")
-	add(j.Same, "dead", verb+"the same request that was given up.", "They help only if the cause is gone.")
+	add(plain, "delivered", verb(plain)+"sent.", "")
+	add(j.Repeats, "delivered", verb(j.Repeats)+"sent a second time.", "The vendor has them already.")
+	add(j.Same, "dead", verb(j.Same)+"the same request that was given up.", "They help only if the cause is gone.")
 	add(j.Short, "filtered", " of these without a field.", "It could not be made; the Event Debugger says which.")
 	for _, reason := range j.Reasons {
+		n := int(reason.Count)
 		if reason.Outcome == "filtered" {
-			add(int(reason.Count), "filtered", verb+"filtered.", sentence(desk.Say(reason.Reason)))
+			add(n, "filtered", verb(n)+"filtered.", sentence(desk.Say(reason.Reason)))
 		} else {
-			add(int(reason.Count), "pending", " would stay as they are.", sentence(desk.Say(reason.Reason)))
+			add(n, "pending", ": left as they are.", sentence(desk.Say(reason.Reason)))
 		}
 	}
 	add(j.Pending, "pending", " still wait to be sent.", "They are not sent a second time.")
