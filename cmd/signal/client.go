@@ -111,7 +111,16 @@ func refused(resp *http.Response) error {
 
 // get reads one JSON answer.
 func (c *client) get(ctx context.Context, path string, query url.Values, into any) error {
-	resp, err := c.request(ctx, http.MethodGet, path, query, nil)
+	return c.exchange(ctx, http.MethodGet, path, query, nil, into)
+}
+
+// post sends a body and reads one JSON answer.
+func (c *client) post(ctx context.Context, path string, body, into any) error {
+	return c.exchange(ctx, http.MethodPost, path, nil, body, into)
+}
+
+func (c *client) exchange(ctx context.Context, method, path string, query url.Values, body, into any) error {
+	resp, err := c.request(ctx, method, path, query, body)
 	if err != nil {
 		return err
 	}
